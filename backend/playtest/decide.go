@@ -1,0 +1,328 @@
+package playtest
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The rules' figures.
+const (
+	// RequestLife is how long a request waits for a decision; the article's sample waits as long.
+	RequestLife = 60 * time.Second
+	// MaxQueue bounds the requests that wait at once.
+	MaxQueue = 50
+	// MaxChat is the length of a chat line in characters: a paragraph, not a page.
+	MaxChat = 500
+	// MaxReason is the length of a reason or a mark's word in characters.
+	MaxReason = 200
+	// maxMarkAge bounds how far back a mark may point.
+	maxMarkAge = 10 * time.Minute
+)
+
+// Decide says what becomes of an asked-for event: the event that makes it true, without sequence
+// number, session and time (the caller stamps them as it appends), or why not. Neither means that
+// there is nothing to do, because it is so already. One ask makes at most one event, since the
+// onPublish handler of AppSync Events can change and drop events but not add any.
+//
+// Of ask only the fields that docs/protocol.md lets a publisher set are read; who is asking is
+// who. newID is a fresh identifier for a request that this may create.
+func (s *State) Decide(now time.Time, who Person, ask Event, newID string) (*Event, *Refusal) {
+	if s.Ended() {
+		return nil, refuse(CodeSessionEnded, "this playtest ended; open another from the lobby")
+	}
+	if s.Seq == 0 && ask.Action != ActionSessionStarted {
+		return nil, refuse(CodeBadRequest, "this playtest has not started")
+	}
+	if who.Role == RoleBackend {
+		return s.decideBackend(now, who, ask)
+	}
+	if !who.Role.IsPerson() {
+		return nil, refuse(CodeNotAllowed, "%s may not publish here", who.Role)
+	}
+	switch ask.Action {
+	case ActionChat:
+		text := clean(ask.Message)
+		if text == "" {
+			return nil, refuse(CodeBadRequest, "the message is empty")
+		}
+		if utf8.RuneCountInString(text) > MaxChat {
+			return nil, refuse(CodeTooLarge, "a chat line has at most %d characters; this one has %d", MaxChat, utf8.RuneCountInString(text))
+		}
+		return event(Event{Action: ActionChat, Actor: who, Message: text})
+	case ActionArrived:
+		if _, known := s.People[who.ID]; known {
+			return nil, nil // a reload is no second arrival
+		}
+		return event(Event{Action: ActionArrived, Actor: who})
+	case ActionTakeoverRequest:
+		return s.decideRequest(now, who, newID)
+	case ActionTakeoverCancel:
+		return s.decideCancel(who, ask)
+	case ActionTakeoverApprove:
+		return s.decideApprove(now, who, ask)
+	case ActionTakeoverDeny:
+		return s.decideDeny(now, who, ask)
+	case ActionSeatReleased:
+		return s.decideRelease(who, ask)
+	case ActionSessionMark:
+		return s.decideMark(now, who, ask)
+	}
+	return nil, refuse(CodeNotAllowed, "%q is not something a %s can publish", clean(string(ask.Action)), who.Role)
+}
+
+func (s *State) decideRequest(now time.Time, who Person, newID string) (*Event, *Refusal) {
+	if s.Seat.HeldBy(who.ID) {
+		return nil, refuse(CodeAlreadyHolder, "you have the seat already")
+	}
+	if _, waiting := s.RequestOf(who.ID); waiting {
+		return nil, refuse(CodeRequestPending, "your request is waiting already")
+	}
+	if s.Handover != nil && s.Handover.Request.Person.ID == who.ID {
+		return nil, refuse(CodeHandoverRunning, "the seat is on its way to you")
+	}
+	if len(s.Queue) >= MaxQueue {
+		return nil, refuse(CodeQueueFull, "%d people wait already; try again later", MaxQueue)
+	}
+	return event(Event{
+		Action: ActionTakeoverRequest, Actor: who, RequestID: newID, Requester: &who,
+		RequesterUsername: who.Name, Deadline: now.Add(RequestLife).UnixMilli(),
+	})
+}
+
+// Granted is the request that the rules approve by themselves: an empty seat goes to the first in
+// the queue if that is a player or a QA lead; a viewer waits for somebody's word.
+func (s *State) Granted(now time.Time) (Request, bool) {
+	if s.Ended() || s.Seat.Holder != nil || s.Handover != nil || len(s.Queue) == 0 {
+		return Request{}, false
+	}
+	first := s.Queue[0]
+	may := first.Person.Role == RolePlayer || first.Person.Role == RoleLead
+	return first, may && first.Deadline > now.UnixMilli()
+}
+
+func (s *State) decideCancel(who Person, ask Event) (*Event, *Refusal) {
+	r, waiting := s.RequestOf(who.ID)
+	if ask.RequestID != "" && (!waiting || r.ID != ask.RequestID) {
+		if at := s.Position(ask.RequestID); at > 0 {
+			return nil, refuse(CodeNotAllowed, "only %s can cancel that request", s.Queue[at-1].Person.Name)
+		}
+		return nil, s.gone(ask.RequestID)
+	}
+	if !waiting {
+		return nil, refuse(CodeNoSuchRequest, "you have no request waiting")
+	}
+	return event(cancellation(who, r, "cancelled"))
+}
+
+func (s *State) decideApprove(now time.Time, who Person, ask Event) (*Event, *Refusal) {
+	if refusal := s.mayDecide(who); refusal != nil {
+		return nil, refusal
+	}
+	if s.Handover != nil {
+		return nil, refuse(CodeHandoverRunning, "the seat is on its way to %s; decide again in a moment", s.Handover.Request.Person.Name)
+	}
+	r, refusal := s.chosen(now, ask.RequestID)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return event(approval(who, r, s.Seat.Holder))
+}
+
+func (s *State) decideDeny(now time.Time, who Person, ask Event) (*Event, *Refusal) {
+	if refusal := s.mayDecide(who); refusal != nil {
+		return nil, refusal
+	}
+	r, refusal := s.chosen(now, ask.RequestID)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return event(Event{
+		Action: ActionTakeoverDeny, Actor: who, RequestID: r.ID, Requester: &r.Person,
+		RequesterUsername: r.Person.Name, Reason: truncate(clean(ask.Reason), MaxReason),
+	})
+}
+
+func (s *State) decideRelease(who Person, ask Event) (*Event, *Refusal) {
+	if s.Handover != nil {
+		return nil, refuse(CodeHandoverRunning, "the seat is on its way to %s", s.Handover.Request.Person.Name)
+	}
+	if s.Seat.Holder == nil {
+		return nil, refuse(CodeBadRequest, "nobody has the seat")
+	}
+	if !s.Seat.HeldBy(who.ID) && who.Role != RoleLead {
+		return nil, refuse(CodeNotAllowed, "only %s or a QA lead can free the seat", s.Seat.Holder.Name)
+	}
+	reason := truncate(clean(ask.Reason), MaxReason)
+	if reason == "" && s.Seat.HeldBy(who.ID) {
+		reason = "released"
+	} else if reason == "" {
+		reason = "taken back by " + who.Name
+	}
+	return event(s.released(who, reason))
+}
+
+func (s *State) decideMark(now time.Time, who Person, ask Event) (*Event, *Refusal) {
+	if who.Role != RoleLead {
+		return nil, refuse(CodeNotAllowed, "only a QA lead sets marks")
+	}
+	at := ask.At
+	if at == 0 {
+		at = now.UnixMilli()
+	}
+	if at > now.UnixMilli() || at < now.Add(-maxMarkAge).UnixMilli() {
+		return nil, refuse(CodeBadRequest, "a mark points at most %s back, and never ahead", maxMarkAge)
+	}
+	return event(Event{Action: ActionSessionMark, Actor: who, Message: truncate(clean(ask.Message), MaxReason), At: at})
+}
+
+// decideBackend checks what the steward reports against what the log allows: a steward that is
+// late or doubled is refused like anybody else.
+func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Refusal) {
+	switch ask.Action {
+	case ActionSessionStarted:
+		if s.Seq != 0 {
+			return nil, refuse(CodeBadRequest, "the session has started already")
+		}
+		return event(Event{
+			Action: ActionSessionStarted, Actor: who, Title: clean(ask.Title), Application: ask.Application,
+			Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate, EndsAt: ask.EndsAt,
+		})
+	case ActionSessionState:
+		if ask.Status == s.Status && ask.StatusReason == s.StatusReason {
+			return nil, nil
+		}
+		return event(Event{Action: ActionSessionState, Actor: who, Status: ask.Status, StatusReason: ask.StatusReason})
+	case ActionSessionEnded:
+		return event(Event{Action: ActionSessionEnded, Actor: who, Reason: clean(ask.Reason)})
+	case ActionTakeoverApprove:
+		r, ok := s.Granted(now)
+		if !ok || r.ID != ask.RequestID {
+			return nil, refuse(CodeNotAllowed, "the rules do not approve request %s", clean(ask.RequestID))
+		}
+		return event(approval(Rules, r, nil))
+	case ActionTakeoverCancel:
+		at := s.Position(ask.RequestID)
+		if at == 0 {
+			return nil, s.gone(ask.RequestID)
+		}
+		r := s.Queue[at-1]
+		if ask.Reason == "expired" && r.Deadline > now.UnixMilli() {
+			return nil, refuse(CodeBadRequest, "request %s has not expired", r.ID)
+		}
+		return event(cancellation(who, r, ask.Reason))
+	case ActionSeatTaken:
+		if s.Handover == nil || s.Handover.Request.ID != ask.RequestID {
+			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", ask.RequestID)
+		}
+		holder := s.Handover.Request.Person
+		return event(Event{
+			Action: ActionSeatTaken, Actor: who, Epoch: s.Seat.Epoch + 1, Holder: &holder,
+			Previous: s.Seat.Holder, RequestID: ask.RequestID, TookMs: now.UnixMilli() - s.Handover.Since,
+		})
+	case ActionSeatReleased:
+		if s.Handover != nil {
+			return nil, refuse(CodeHandoverRunning, "a hand-over is running")
+		}
+		if s.Seat.Holder == nil {
+			return nil, nil
+		}
+		return event(s.released(who, clean(ask.Reason)))
+	case ActionHandoverFailed:
+		if s.Handover == nil || s.Handover.Request.ID != ask.RequestID {
+			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", ask.RequestID)
+		}
+		return event(Event{
+			Action: ActionHandoverFailed, Actor: who, RequestID: ask.RequestID, Requester: &s.Handover.Request.Person,
+			RequesterUsername: s.Handover.Request.Person.Name, Reason: clean(ask.Reason), Holder: s.Seat.Holder, Epoch: s.Seat.Epoch,
+		})
+	}
+	return nil, refuse(CodeNotAllowed, "%q is not something the backend publishes", clean(string(ask.Action)))
+}
+
+// mayDecide: requests are decided by whoever holds the seat and by QA leads.
+func (s *State) mayDecide(who Person) *Refusal {
+	if who.Role == RoleLead || s.Seat.HeldBy(who.ID) {
+		return nil
+	}
+	return refuse(CodeNotAllowed, "only the person in the seat or a QA lead decides about requests")
+}
+
+// chosen is the request that a decision is about: the named one, or the first of the queue. An
+// expired one can no longer be decided, even before its cancellation is in the log.
+func (s *State) chosen(now time.Time, id string) (Request, *Refusal) {
+	if id == "" {
+		i := slices.IndexFunc(s.Queue, func(r Request) bool { return r.Deadline > now.UnixMilli() })
+		if i < 0 {
+			return Request{}, refuse(CodeNoSuchRequest, "nobody is waiting for the seat")
+		}
+		return s.Queue[i], nil
+	}
+	at := s.Position(id)
+	if at == 0 {
+		return Request{}, s.gone(id)
+	}
+	if r := s.Queue[at-1]; r.Deadline > now.UnixMilli() {
+		return r, nil
+	}
+	return Request{}, refuse(CodeAlreadyDecided, "the request of %s has expired", s.Queue[at-1].Person.Name)
+}
+
+// gone tells a late decider which outcome stood.
+func (s *State) gone(id string) *Refusal {
+	o, ok := s.OutcomeOf(id)
+	if !ok {
+		return refuse(CodeNoSuchRequest, "there is no such request")
+	}
+	verb := map[Action]string{
+		ActionTakeoverApprove: "approved", ActionTakeoverDeny: "denied", ActionTakeoverCancel: "cancelled",
+	}[o.Action]
+	if o.Reason == "expired" {
+		return refuse(CodeAlreadyDecided, "the request of %s has expired", o.Person.Name)
+	}
+	return refuse(CodeAlreadyDecided, "%s already %s the request of %s", o.By.Name, verb, o.Person.Name)
+}
+
+func (s *State) released(by Person, reason string) Event {
+	return Event{Action: ActionSeatReleased, Actor: by, Epoch: s.Seat.Epoch + 1, Previous: s.Seat.Holder, Reason: reason}
+}
+
+func approval(by Person, r Request, from *Person) Event {
+	return Event{
+		Action: ActionTakeoverApprove, Actor: by, RequestID: r.ID, Requester: &r.Person,
+		RequesterUsername: r.Person.Name, From: from,
+	}
+}
+
+func cancellation(by Person, r Request, reason string) Event {
+	return Event{
+		Action: ActionTakeoverCancel, Actor: by, RequestID: r.ID, Requester: &r.Person,
+		RequesterUsername: r.Person.Name, Reason: reason,
+	}
+}
+
+func event(e Event) (*Event, *Refusal) { return &e, nil }
+
+// clean makes one line of what a person typed: invalid UTF-8 and control characters (which would
+// move a terminal's cursor or break a log line) become a replacement character, spaces are trimmed.
+func clean(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case unicode.IsControl(r):
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(utf8.RuneError))))
+}
+
+func truncate(text string, max int) string {
+	runes := []rune(text)
+	if len(runes) <= max {
+		return text
+	}
+	return string(runes[:max-1]) + "…"
+}

@@ -1,0 +1,212 @@
+package steward
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"hotseat/backend/playtest"
+)
+
+// ErrOfferTaken says that the hand-over is under way with the offer sent before: the page keeps
+// that peer connection.
+var ErrOfferTaken = errors.New("the hand-over is under way with your page's earlier offer")
+
+// ErrNoOffer says that no offer was sent for the request.
+var ErrNoOffer = errors.New("no offer is kept for this request; send one first")
+
+// answeredFor is how long an answer waits to be fetched.
+const answeredFor = 30 * time.Second
+
+// offers keeps the WebRTC offers of people who wait for the seat and the answers on their way
+// back. They are secrets between a page and the backend and never travel on a channel.
+type offers struct {
+	now func() time.Time
+
+	mu     sync.Mutex // protects all; never held over I/O
+	closed bool
+	kept   map[offerKey]*exchange
+}
+
+type offerKey struct{ person, request string }
+
+// exchange is one offer and its answer. changed is closed and made anew at every change.
+type exchange struct {
+	offer   string
+	taken   bool
+	answer  string
+	err     error
+	ended   time.Time // of answer or err
+	changed chan struct{}
+}
+
+func newOffers(now func() time.Time) *offers {
+	return &offers{now: now, kept: map[offerKey]*exchange{}}
+}
+
+// put keeps a page's offer; a newer one replaces an older one until it was taken.
+func (o *offers) put(person, request, offer string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := offerKey{person, request}
+	x, ok := o.kept[key]
+	switch {
+	case o.closed:
+		return ErrNotRunning
+	case ok && x.taken && x.ended.IsZero():
+		return ErrOfferTaken
+	case !ok || !x.ended.IsZero():
+		x = &exchange{changed: make(chan struct{})}
+		o.kept[key] = x
+	}
+	x.offer = offer
+	x.touch()
+	return nil
+}
+
+// has reports whether an offer waits to be taken.
+func (o *offers) has(person, request string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	x, ok := o.kept[offerKey{person, request}]
+	return ok && !x.taken
+}
+
+// take waits for a page's offer, for at most the time given, and takes it.
+func (o *offers) take(ctx context.Context, person, request string, wait time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	key := offerKey{person, request}
+	for {
+		o.mu.Lock()
+		x, ok := o.kept[key]
+		if !ok {
+			x = &exchange{changed: make(chan struct{})}
+			o.kept[key] = x
+		}
+		if x.offer != "" && x.ended.IsZero() {
+			x.taken = true
+			defer o.mu.Unlock()
+			return x.offer, nil
+		}
+		changed := x.changed
+		o.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			o.fail(person, request, errNoOffer)
+			return "", ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// answer hands the service's answer to the page that waits for it.
+func (o *offers) answer(person, request, answer string) {
+	o.end(person, request, func(x *exchange) { x.answer = answer })
+}
+
+// fail tells the page that waits that there will be no answer. An answer already given stays.
+func (o *offers) fail(person, request string, err error) {
+	o.end(person, request, func(x *exchange) { x.err = err })
+}
+
+func (o *offers) end(person, request string, set func(*exchange)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	x, ok := o.kept[offerKey{person, request}]
+	if !ok || !x.ended.IsZero() {
+		return
+	}
+	set(x)
+	x.ended = o.now()
+	x.touch()
+}
+
+// wait returns the answer once it is there, ErrNoOffer when there is nothing to wait for, the
+// reason when the exchange failed, or ctx's error.
+func (o *offers) wait(ctx context.Context, person, request string) (string, error) {
+	for {
+		o.mu.Lock()
+		x, ok := o.kept[offerKey{person, request}]
+		if !ok || o.closed {
+			o.mu.Unlock()
+			return "", ErrNoOffer
+		}
+		if !x.ended.IsZero() {
+			defer o.mu.Unlock()
+			return x.answer, x.err
+		}
+		changed := x.changed
+		o.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// prune drops what nobody can use any more: offers of requests that ended, answers not fetched.
+// What is left is bounded by the queue, the hand-over and the holder.
+func (o *offers) prune(state *playtest.State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, x := range o.kept {
+		wanted := state.Position(key.request) > 0 ||
+			state.Handover != nil && state.Handover.Request.ID == key.request ||
+			key.request == "" && state.Seat.HeldBy(key.person)
+		fetchable := !x.ended.IsZero() && o.now().Sub(x.ended) < answeredFor
+		if wanted && x.ended.IsZero() || fetchable || x.taken && x.ended.IsZero() {
+			continue
+		}
+		delete(o.kept, key)
+		x.touch()
+	}
+}
+
+// close wakes everybody who waits, for nothing.
+func (o *offers) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	for _, x := range o.kept {
+		x.touch()
+	}
+}
+
+func (x *exchange) touch() {
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+// PutOffer keeps the WebRTC offer of a person who waits for the seat, or, with an empty request,
+// of the holder whose page came back. State is the session's state as the caller knows it.
+func (s *Steward) PutOffer(state *playtest.State, person playtest.Person, request, offer string) error {
+	l := s.loop(state.Session)
+	if l == nil {
+		return ErrNotRunning
+	}
+	r, waiting := state.RequestOf(person.ID)
+	switch {
+	case request == "" && state.Seat.HeldBy(person.ID):
+	case request != "" && waiting && r.ID == request:
+	case request != "" && state.Handover != nil && state.Handover.Request.ID == request && state.Handover.Request.Person.ID == person.ID:
+	default:
+		return ErrNoOffer
+	}
+	if err := l.offers.put(person.ID, request, offer); err != nil {
+		return err
+	}
+	l.wake()
+	return nil
+}
+
+// Answer waits for the answer to the person's offer.
+func (s *Steward) Answer(ctx context.Context, session string, person playtest.Person, request string) (string, error) {
+	l := s.loop(session)
+	if l == nil {
+		return "", ErrNotRunning
+	}
+	return l.offers.wait(ctx, person.ID, request)
+}

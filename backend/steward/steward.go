@@ -1,0 +1,267 @@
+// Package steward runs each playtest: it starts and ends the stream session and the stage, brings
+// the seat from one person to the next, and fires what time alone decides.
+//
+// One goroutine per session owns everything about it. What it must do follows from the log alone
+// (the state says that a hand-over is due, that a request has expired), so a restarted steward
+// goes on where the last one stopped; messages on the channel only wake it. It speaks to the
+// world as everybody does: by publishing on the session's channel, where the gate may refuse it.
+package steward
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"hotseat/backend/aws"
+	"hotseat/backend/gate"
+	"hotseat/backend/playtest"
+	"hotseat/backend/store"
+)
+
+// Publisher publishes one event as the backend and returns a *playtest.Refusal when the gate
+// refused it.
+type Publisher func(ctx context.Context, channel string, event any) error
+
+// Config is what a Steward works with. All fields are required unless they say otherwise.
+type Config struct {
+	AWS     *aws.Clients
+	Store   *store.Store
+	Publish Publisher
+	// SidecarEnvironment returns the HOTSEAT_* variables for a session's sidecar.
+	SidecarEnvironment func(session string, life time.Duration) (map[string]string, error)
+	Timing             Timing // zero fields take the defaults
+	Now                func() time.Time
+	Log                *slog.Logger
+}
+
+// Timing is how patient the steward is.
+type Timing struct {
+	// FirstPoll is the pause before the second look at the stream session in a hand-over; it grows
+	// by half each time up to IdlePoll. GameLift Streams' quota for GetStreamSession is not
+	// published; 200 ms is for AWS, the local service takes more.
+	FirstPoll time.Duration
+	IdlePoll  time.Duration // between two looks when nothing is going on
+	Offer     time.Duration // how long the requester's page may take to send its offer
+	Release   time.Duration // how long the holder's page may take to let go
+	Connect   time.Duration // from the answer to the new client being connected
+	Grace     time.Duration // how long a holder's connection may be gone before the seat is freed
+}
+
+func (t Timing) withDefaults() Timing {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&t.FirstPoll, 200 * time.Millisecond},
+		{&t.IdlePoll, time.Second},
+		{&t.Offer, 5 * time.Second},
+		{&t.Release, 5 * time.Second},
+		{&t.Connect, 10 * time.Second},
+		{&t.Grace, 20 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	return t
+}
+
+// Steward runs all sessions of a backend.
+type Steward struct {
+	cfg Config
+
+	mu     sync.Mutex // protects the fields below; never held over I/O
+	loops  map[string]*loop
+	ctx    context.Context // of Run; nil before
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// New makes a steward; Run sets it to work.
+func New(cfg Config) *Steward {
+	cfg.Timing = cfg.Timing.withDefaults()
+	return &Steward{cfg: cfg, loops: map[string]*loop{}}
+}
+
+// Run takes up the sessions that the store says are running and works until ctx ends. It ends no
+// session: a restarted backend finds them again.
+func (s *Steward) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	running, err := s.cfg.Store.Sessions(ctx, true, store.MaxPage)
+	if err != nil {
+		return fmt.Errorf("taking up running sessions: %w", err)
+	}
+	for _, record := range running {
+		s.take(record)
+	}
+	<-ctx.Done()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.wg.Wait()
+	return nil
+}
+
+// Wake tells the steward that a session's log has grown.
+func (s *Steward) Wake(session string) {
+	if l := s.loop(session); l != nil {
+		l.wake()
+	}
+}
+
+// ErrNotRunning says that the session is over or was never started.
+var ErrNotRunning = errors.New("the session is not running")
+
+func (s *Steward) loop(session string) *loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loops[session]
+}
+
+// take starts the loop of a session.
+func (s *Steward) take(record store.Session) *loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx == nil || s.ctx.Err() != nil {
+		return nil
+	}
+	if l, ok := s.loops[record.ID]; ok {
+		return l
+	}
+	l := newLoop(s, record)
+	s.loops[record.ID] = l
+	s.wg.Go(func() {
+		l.run(s.ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.loops, record.ID)
+	})
+	return l
+}
+
+// StartRequest is what somebody starts a playtest with.
+type StartRequest struct {
+	By               playtest.Person
+	Application      string
+	Title            string
+	Width, Height    int // pixels
+	Framerate        int // frames a second
+	VideoBitrateKbps int
+	Encoder          string // "gpu" or "cpu"
+	Length           time.Duration
+}
+
+// tokenReserve is how much longer the machine tokens live than the session may: the end of a
+// session is orderly.
+const tokenReserve = 15 * time.Minute
+
+// Start starts a playtest: stage, log, stream session. When it fails, nothing is left running.
+func (s *Steward) Start(ctx context.Context, r StartRequest) (store.Session, error) {
+	now := s.cfg.Now()
+	record := store.Session{
+		ID: newSessionID(), CreatedAt: now, CreatedBy: r.By.ID, Application: r.Application, Title: r.Title,
+		Width: r.Width, Height: r.Height, Framerate: r.Framerate, EndsAt: now.Add(r.Length),
+		StreamGroup: s.cfg.AWS.StreamGroup(),
+	}
+	var err error
+	if record.StageARN, record.SubscribeURL, err = s.cfg.AWS.CreateStage(ctx, record.ID); err != nil {
+		return store.Session{}, err
+	}
+	if err = s.startOn(ctx, &record, r); err != nil {
+		cleanup := context.WithoutCancel(ctx)
+		if derr := s.cfg.AWS.DeleteStage(cleanup, record.StageARN); derr != nil {
+			s.cfg.Log.Warn("a stage was left behind", "session", record.ID, "error", derr)
+		}
+		record.EndedAt = s.cfg.Now()
+		if serr := s.cfg.Store.SaveSession(cleanup, record); serr != nil {
+			s.cfg.Log.Warn("saving a failed start", "session", record.ID, "error", serr)
+		}
+		return store.Session{}, err
+	}
+	s.take(record)
+	return record, nil
+}
+
+func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartRequest) error {
+	token, err := s.cfg.AWS.CreateStageToken(ctx, aws.TokenRequest{
+		Stage: record.StageARN, UserID: "sidecar-" + record.ID, Publish: true,
+		Attributes: map[string]string{"stream_source": "gameplay"}, Life: r.Length + tokenReserve,
+	})
+	if err != nil {
+		return err
+	}
+	record.BroadcasterID = token.ParticipantID
+	if err := s.cfg.Store.SaveSession(ctx, *record); err != nil {
+		return err
+	}
+	environment, err := s.cfg.SidecarEnvironment(record.ID, r.Length+tokenReserve)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"IVS_STAGE_TOKEN":   token.Token,
+		"IVS_WHIP_ENDPOINT": s.cfg.AWS.WhipEndpoint(),
+		"VIDEO_WIDTH":       strconv.Itoa(r.Width),
+		"VIDEO_HEIGHT":      strconv.Itoa(r.Height),
+		"VIDEO_FRAMERATE":   strconv.Itoa(r.Framerate),
+		"VIDEO_BITRATE":     strconv.Itoa(r.VideoBitrateKbps),
+		"ENCODER_TYPE":      r.Encoder,
+		"ENABLE_AUDIO":      "true",
+		"AUDIO_BITRATE":     "96000",
+	} {
+		environment[name] = value
+	}
+	if err := s.publish(ctx, record.ID, playtest.Event{
+		Action: playtest.ActionSessionStarted, Title: r.Title, Application: r.Application,
+		Width: r.Width, Height: r.Height, Framerate: r.Framerate, EndsAt: record.EndsAt.UnixMilli(),
+	}); err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	stream, err := s.cfg.AWS.StartStream(ctx, aws.StreamRequest{
+		Application: r.Application, UserID: r.By.ID, ClientToken: record.ID + "-" + rand.Text(),
+		SessionLength: r.Length, Environment: environment,
+	})
+	if err != nil {
+		_ = s.publish(context.WithoutCancel(ctx), record.ID, playtest.Event{
+			Action: playtest.ActionSessionEnded, Reason: "the game could not be started",
+		})
+		return err
+	}
+	record.StreamSessionARN = stream.ARN
+	return s.cfg.Store.SaveSession(ctx, *record)
+}
+
+// End asks for the end of a playtest: the stream session is terminated, and the log is closed when
+// the service says that it is over.
+func (s *Steward) End(ctx context.Context, session, reason string) error {
+	l := s.loop(session)
+	if l == nil {
+		return ErrNotRunning
+	}
+	select {
+	case l.endings <- reason:
+	default: // it is ending already
+	}
+	return nil
+}
+
+// publish sends one event on a session's log as the backend.
+func (s *Steward) publish(ctx context.Context, session string, e playtest.Event) error {
+	return s.cfg.Publish(ctx, "/"+gate.NamespacePlaytest+"/"+session, e)
+}
+
+// newSessionID makes a name for a session: 50 random bits, readable over the phone.
+func newSessionID() string {
+	var b [7]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return "s-" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))[:10]
+}

@@ -1,0 +1,59 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// InstallCommand is the command that brings the packages, for a person to type.
+func InstallCommand(packages []string) string {
+	return sudo() + "apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
+}
+
+func sudo() string {
+	if os.Geteuid() == 0 {
+		return ""
+	}
+	return "sudo "
+}
+
+// Install brings the packages with apt-get, as root or through sudo, and says on out what it does.
+// It asks nothing; sudo may ask for a password.
+func Install(ctx context.Context, packages []string, out io.Writer) error {
+	if len(packages) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return errors.New("this is neither Debian nor Ubuntu (no apt-get); install what corresponds to: " + strings.Join(packages, " "))
+	}
+	fmt.Fprintf(out, "installing %d packages: %s\n", len(packages), strings.Join(packages, " "))
+	// Another apt may be running on a machine that has just started: wait for its lock.
+	wait := []string{"-o", "DPkg::Lock::Timeout=300", "-qq"}
+	for _, args := range [][]string{
+		append(slices.Clone(wait), "update"),
+		append(append(slices.Clone(wait), "install", "-y", "--no-install-recommends"), packages...),
+	} {
+		name := "apt-get"
+		if os.Geteuid() != 0 {
+			name, args = "sudo", append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get"}, args...)
+		}
+		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		output, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, lastLines(output, 12))
+		}
+	}
+	return nil
+}
+
+func lastLines(output []byte, n int) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

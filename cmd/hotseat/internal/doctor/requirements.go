@@ -1,0 +1,165 @@
+// Package doctor knows what a machine must have to run a playtest by itself, finds what is
+// missing, and names the Debian or Ubuntu package that brings it.
+//
+// It is the one list of requirements: set-up installs from it, the demo checks it before it
+// starts anything, and `hotseat doctor` shows it.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Purpose says when a requirement matters.
+type Purpose int
+
+// The purposes, as bits.
+const (
+	Run   Purpose = 1 << iota // to run a playtest on this machine
+	Build                     // to build the sidecar and the instance
+	Test                      // to run all tests
+)
+
+// Requirement is one thing that must be there.
+type Requirement struct {
+	Name     string // what a person calls it
+	Package  string // Debian's and Ubuntu's name
+	For      Purpose
+	Optional bool // without it something is lost, but a playtest runs
+	Without  string
+	check    func(context.Context) error
+}
+
+// Requirements is the list, in the order in which it is shown.
+func Requirements() []Requirement {
+	return []Requirement{
+		{Name: "virtual display (Xvfb)", Package: "xvfb", For: Run | Test, Without: "a game has no screen to draw on", check: program("Xvfb")},
+		{Name: "keyboard maps (xkbcomp)", Package: "x11-xkb-utils", For: Run | Test, Without: "the virtual display has no keyboard", check: program("xkbcomp")},
+		{Name: "GStreamer", Package: "libgstreamer1.0-0", For: Run | Test, Without: "nothing can be captured", check: library("libgstreamer-1.0.so.0")},
+		{Name: "GStreamer base plug-ins (videoconvert, opusenc)", Package: "gstreamer1.0-plugins-base", For: Run | Test, Without: "pictures and sound cannot be converted", check: plugin("libgstopus.so", "libgstvideorate.so")},
+		{Name: "GStreamer screen capture (ximagesrc, pulsesrc, jpegenc)", Package: "gstreamer1.0-plugins-good", For: Run | Test, Without: "the screen cannot be captured", check: plugin("libgstximagesrc.so", "libgstpulseaudio.so", "libgstjpeg.so")},
+		{Name: "GStreamer x264 encoder (x264enc)", Package: "gstreamer1.0-plugins-ugly", For: Run | Test, Without: "the picture cannot be encoded without a GPU", check: plugin("libgstx264.so")},
+		{Name: "GStreamer X11 support", Package: "gstreamer1.0-x", For: Run | Test, Without: "GStreamer cannot talk to the display", check: plugin("libgstximagesink.so")},
+		{Name: "GStreamer H.264 parser and NVENC (h264parse, nvh264enc)", Package: "gstreamer1.0-plugins-bad", For: Run | Test, Optional: true, Without: "NVIDIA encoders are not used", check: plugin("libgstvideoparsersbad.so")},
+		{Name: "sound server (PulseAudio)", Package: "pulseaudio", For: Run | Test, Optional: true, Without: "the game is silent for everybody", check: program("pulseaudio")},
+		{Name: "C compiler", Package: "gcc", For: Build | Test, Without: "the sidecar cannot be built", check: program("gcc")},
+		{Name: "C library headers", Package: "libc6-dev", For: Build | Test, Without: "the sidecar cannot be built", check: file("/usr/include/stdio.h", "/usr/include/*/stdio.h")},
+		{Name: "pkg-config", Package: "pkg-config", For: Build | Test, Without: "the sidecar cannot be built", check: program("pkg-config")},
+		{Name: "GStreamer headers", Package: "libgstreamer1.0-dev", For: Build | Test, Without: "the sidecar cannot be built", check: pkgConfig("gstreamer-1.0")},
+		{Name: "GStreamer app headers", Package: "libgstreamer-plugins-base1.0-dev", For: Build | Test, Without: "the sidecar cannot be built", check: pkgConfig("gstreamer-app-1.0")},
+		{Name: "browser (Chromium)", Package: "chromium", For: Test, Without: "the browser tests cannot run", check: program("chromium")},
+		{Name: "terminal multiplexer (tmux)", Package: "tmux", For: Test, Without: "the console tests cannot run", check: program("tmux")},
+		{Name: "someone else's game (chocolate-doom)", Package: "chocolate-doom", For: Test, Without: "the test with a real game cannot run", check: program("chocolate-doom", "/usr/games/chocolate-doom")},
+		{Name: "its levels (Freedoom)", Package: "freedoom", For: Test, Without: "the test with a real game cannot run", check: file("/usr/share/games/doom/freedoom1.wad")},
+	}
+}
+
+// Finding is a requirement and whether it is met.
+type Finding struct {
+	Requirement
+	Err error // nil: it is there
+}
+
+// Examine checks every requirement that serves one of the purposes.
+func Examine(ctx context.Context, purposes Purpose) []Finding {
+	var findings []Finding
+	for _, r := range Requirements() {
+		if r.For&purposes != 0 {
+			findings = append(findings, Finding{r, r.check(ctx)})
+		}
+	}
+	return findings
+}
+
+// Missing returns the packages of what is not there. Optional ones only if asked for.
+func Missing(findings []Finding, optional bool) []string {
+	var packages []string
+	for _, f := range findings {
+		if f.Err != nil && (optional || !f.Optional) {
+			packages = append(packages, f.Package)
+		}
+	}
+	return packages
+}
+
+func program(names ...string) func(context.Context) error {
+	return func(context.Context) error {
+		for _, name := range names {
+			if _, err := exec.LookPath(name); err == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not on the PATH", filepath.Base(names[0]))
+	}
+}
+
+// file is met when one of the patterns matches.
+func file(patterns ...string) func(context.Context) error {
+	return func(context.Context) error {
+		for _, pattern := range patterns {
+			if found, _ := filepath.Glob(pattern); len(found) > 0 {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s does not exist", patterns[0])
+	}
+}
+
+// libraryFolders is where Debian and Ubuntu keep shared libraries, per architecture.
+var libraryFolders = []string{"/usr/lib/*-linux-gnu*", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu*"}
+
+func library(name string) func(context.Context) error {
+	return func(context.Context) error {
+		for _, folder := range libraryFolders {
+			if found, _ := filepath.Glob(filepath.Join(folder, name)); len(found) > 0 {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not installed", name)
+	}
+}
+
+// plugin is met when every named plug-in file is where GStreamer looks. Loading them is left to
+// the sidecar: this check needs no cgo and takes no time.
+func plugin(names ...string) func(context.Context) error {
+	return func(context.Context) error {
+		for _, name := range names {
+			if err := pluginFile(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func pluginFile(name string) error {
+	folders := filepath.SplitList(os.Getenv("GST_PLUGIN_PATH"))
+	if own := os.Getenv("GST_PLUGIN_SYSTEM_PATH"); own != "" {
+		folders = append(folders, filepath.SplitList(own)...)
+	} else {
+		for _, folder := range libraryFolders {
+			folders = append(folders, filepath.Join(folder, "gstreamer-1.0"))
+		}
+	}
+	for _, folder := range folders {
+		if found, _ := filepath.Glob(filepath.Join(folder, name)); len(found) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not installed", name)
+}
+
+func pkgConfig(module string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if err := exec.CommandContext(ctx, "pkg-config", "--exists", module).Run(); err != nil {
+			return fmt.Errorf("pkg-config does not know %s", module)
+		}
+		return nil
+	}
+}
