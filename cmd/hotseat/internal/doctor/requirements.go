@@ -44,7 +44,7 @@ func Requirements() []Requirement {
 		{Name: "GStreamer screen capture (ximagesrc, pulsesrc, jpegenc)", Package: "gstreamer1.0-plugins-good", For: Run | Test, Without: "the screen cannot be captured", check: plugin("libgstximagesrc.so", "libgstpulseaudio.so", "libgstjpeg.so")},
 		{Name: "GStreamer x264 encoder (x264enc)", Package: "gstreamer1.0-plugins-ugly", For: Run | Test, Without: "the picture cannot be encoded without a GPU", check: plugin("libgstx264.so")},
 		{Name: "GStreamer X11 support", Package: "gstreamer1.0-x", For: Run | Test, Without: "GStreamer cannot talk to the display", check: plugin("libgstximagesink.so")},
-		{Name: "GStreamer H.264 parser and NVENC (h264parse, nvh264enc)", Package: "gstreamer1.0-plugins-bad", For: Run | Test, Optional: true, Without: "NVIDIA encoders are not used", check: plugin("libgstvideoparsersbad.so")},
+		{Name: "GStreamer H.264 parser, NVENC and decoder (h264parse, nvh264enc, openh264dec)", Package: "gstreamer1.0-plugins-bad", For: Run | Test, Without: "NVIDIA encoders and the decoder of the check are not there", check: plugin("libgstvideoparsersbad.so", "libgstopenh264.so")},
 		{Name: "sound server (PulseAudio)", Package: "pulseaudio", For: Run | Test, Optional: true, Without: "the game is silent for everybody", check: program("pulseaudio")},
 		{Name: "C compiler", Package: "gcc", For: Build | Test, Without: "the sidecar cannot be built", check: program("gcc")},
 		{Name: "C library headers", Package: "libc6-dev", For: Build | Test, Without: "the sidecar cannot be built", check: file("/usr/include/stdio.h", "/usr/include/*/stdio.h")},

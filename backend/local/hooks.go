@@ -1,0 +1,70 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"hotseat/backend/gate"
+	"hotseat/backend/local/appsync"
+	"hotseat/backend/playtest"
+)
+
+// hooks are the handlers of a namespace: they ask the gate, as the Lambda function does on AWS.
+type hooks struct {
+	namespace string
+	gate      *gate.Gate
+}
+
+func (h hooks) OnPublish(ctx context.Context, p appsync.Publish) ([]appsync.Outcome, error) {
+	if len(p.Segments) != 2 {
+		return nil, &appsync.EventError{Type: string(playtest.CodeBadRequest), Message: "a session's channel is /" + h.namespace + "/<session>"}
+	}
+	outcomes := make([]appsync.Outcome, len(p.Events))
+	for i, e := range p.Events {
+		out, err := h.gate.Publish(ctx, h.namespace, p.Segments[1], p.Identity, e.Payload)
+		var refusal *playtest.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			outcomes[i].Error = eventError(refusal)
+		case err != nil:
+			return nil, err
+		default:
+			outcomes[i].Payload = out
+		}
+	}
+	return outcomes, nil
+}
+
+func (h hooks) OnSubscribe(ctx context.Context, s appsync.Subscribe) error {
+	session := ""
+	switch {
+	case s.Wildcard && len(s.Segments) == 1:
+		session = "*"
+	case !s.Wildcard && len(s.Segments) == 2:
+		session = s.Segments[1]
+	default:
+		return &appsync.EventError{Type: string(playtest.CodeBadRequest), Message: "subscribe to /" + h.namespace + "/<session>"}
+	}
+	err := h.gate.Subscribe(ctx, session, s.Identity)
+	var refusal *playtest.Refusal
+	if errors.As(err, &refusal) {
+		return eventError(refusal)
+	}
+	return err
+}
+
+func eventError(refusal *playtest.Refusal) *appsync.EventError {
+	status := http.StatusConflict
+	switch refusal.Code {
+	case playtest.CodeUnauthorized, playtest.CodeNotAllowed:
+		status = http.StatusForbidden
+	case playtest.CodeBadRequest:
+		status = http.StatusBadRequest
+	case playtest.CodeTooFast:
+		status = http.StatusTooManyRequests
+	case playtest.CodeTooLarge:
+		status = http.StatusRequestEntityTooLarge
+	}
+	return &appsync.EventError{Type: string(refusal.Code), Message: refusal.Message, Status: status}
+}

@@ -1,0 +1,233 @@
+// Package local puts the services of this machine together: GameLift Streams, IVS Real-Time with
+// its stages, AppSync Events and Cognito, each speaking the wire of its namesake on loopback.
+//
+// Two listeners carry the control planes of GameLift Streams and IVS Real-Time, which only the
+// backend calls, signed. One more, the edge, carries what browsers reach: the page and API of the
+// backend, Cognito, the event channels and the stages; one port is enough to forward. It knows
+// nothing of playtests but the gate, which it asks about every publication, as AppSync asks an
+// onPublish handler.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"hotseat/backend/auth"
+	"hotseat/backend/gate"
+	"hotseat/backend/local/appsync"
+	"hotseat/backend/local/cognito"
+	"hotseat/backend/local/gameliftstreams"
+	"hotseat/backend/local/ivsrealtime"
+	"hotseat/backend/local/sigv4"
+	"hotseat/backend/local/stage"
+)
+
+// What the local services call themselves.
+const (
+	Region      = "us-west-2"
+	account     = "000000000000"
+	poolID      = Region + "_Hotseat01"
+	clientID    = "hotseatlocal0000000000000"
+	StreamGroup = gameliftstreams.DefaultStreamGroup
+)
+
+// Config of the services. All fields are required unless they say otherwise.
+type Config struct {
+	Listen       string // of the edge, host:port; port 0 is any free one
+	Applications []gameliftstreams.Application
+	InstancePath string // the hotseat-instance program
+	ScratchDir   string // for the instances; made if missing
+	Users        []cognito.User
+	Gate         *gate.Gate
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Services are running services.
+type Services struct {
+	Verifier      *auth.Verifier
+	Credentials   sigv4.Credentials // for the control planes
+	StreamsURL    string            // GameLift Streams
+	RealTimeURL   string            // IVS Real-Time
+	EdgeURL       string            // the page
+	EdgeHost      string            // host:port of the edge
+	CognitoURL    string
+	PoolID        string
+	ClientID      string
+	EventsURL     string // HTTP publish
+	RealtimeURL   string // WebSocket
+	WhipURL       string
+	machineSecret []byte
+
+	log       *slog.Logger
+	mux       *http.ServeMux
+	listeners []net.Listener
+	servers   []*http.Server
+	serving   sync.WaitGroup
+	streams   *gameliftstreams.Service
+	stages    *stage.Server
+	channels  *appsync.Server
+}
+
+// Start binds the ports and starts the services, all but the edge's root, which Serve adds.
+func Start(cfg Config) (s *Services, err error) {
+	s = &Services{
+		Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: rand.Text() + rand.Text()},
+		PoolID:      poolID, ClientID: clientID, machineSecret: []byte(rand.Text() + rand.Text()),
+		log: cfg.Log, mux: http.NewServeMux(),
+	}
+	defer func() {
+		if err != nil {
+			_ = s.Close(context.Background())
+		}
+	}()
+	for _, address := range []string{cfg.Listen, "127.0.0.1:0", "127.0.0.1:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listening on %s: %w (another program may have the port: choose one with --listen, or leave it to Hotseat)", address, err)
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	s.EdgeHost = s.listeners[0].Addr().String()
+	s.EdgeURL = "http://" + s.EdgeHost
+	s.StreamsURL = "http://" + s.listeners[1].Addr().String()
+	s.RealTimeURL = "http://" + s.listeners[2].Addr().String()
+	s.CognitoURL = s.EdgeURL + "/cognito"
+	s.EventsURL, s.RealtimeURL = s.EdgeURL+"/event", "ws://"+s.EdgeHost+"/event/realtime"
+	s.WhipURL = s.EdgeURL + "/whip"
+	if err := s.people(cfg); err != nil {
+		return nil, fmt.Errorf("starting the local Cognito: %w", err)
+	}
+	if err := s.events(cfg); err != nil {
+		return nil, fmt.Errorf("starting the local AppSync Events: %w", err)
+	}
+	if err := s.realTime(cfg); err != nil {
+		return nil, fmt.Errorf("starting the local IVS Real-Time: %w", err)
+	}
+	if err := s.hosts(cfg); err != nil {
+		return nil, fmt.Errorf("starting the local GameLift Streams: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Services) people(cfg Config) error {
+	service, err := cognito.New(cognito.Config{
+		Endpoint: s.CognitoURL, PoolID: poolID, ClientID: clientID, Now: cfg.Now, Log: cfg.Log.With("service", "cognito"),
+	}, cfg.Users)
+	if err != nil {
+		return err
+	}
+	s.mux.Handle("/cognito/", http.StripPrefix("/cognito", service.Handler()))
+	s.Verifier = auth.NewVerifier(auth.Config{
+		Issuer: service.Issuer(), ClientID: clientID, JWKSURL: service.JWKSURL(), MachineSecret: s.machineSecret,
+		HTTPClient: &http.Client{Timeout: 5 * time.Second}, Now: cfg.Now,
+	})
+	return nil
+}
+
+func (s *Services) events(cfg Config) (err error) {
+	tokens := []appsync.AuthMode{appsync.ModeCognito, appsync.ModeLambda}
+	namespace := func(name string) appsync.Namespace {
+		return appsync.Namespace{
+			Name: name, PublishModes: tokens, SubscribeModes: tokens, Hooks: hooks{name, cfg.Gate},
+		}
+	}
+	s.channels, err = appsync.New(appsync.Config{
+		Host: s.EdgeHost, Verify: s.Verifier.Verify,
+		Namespaces: []appsync.Namespace{namespace(gate.NamespacePlaytest), namespace(gate.NamespaceLive)},
+		Now:        cfg.Now, Log: cfg.Log.With("service", "appsync"),
+	})
+	if err != nil {
+		return err
+	}
+	s.mux.Handle("/event", s.channels.Handler())
+	s.mux.Handle("/event/", s.channels.Handler())
+	return nil
+}
+
+func (s *Services) realTime(cfg Config) error {
+	control, err := ivsrealtime.New(ivsrealtime.Config{
+		Region: Region, WhipURL: s.WhipURL, EventsURL: "wss://events.hotseat.invalid", Now: cfg.Now, Log: cfg.Log.With("service", "ivs"),
+	})
+	if err != nil {
+		return err
+	}
+	s.stages, err = stage.New(stage.Config{
+		PublicURL: s.WhipURL, Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
+	})
+	if err != nil {
+		return err
+	}
+	control.SetStage(s.stages)
+	s.mux.Handle("/whip/", http.StripPrefix("/whip", s.stages.Handler()))
+	s.serve(s.listeners[2], sigv4.Middleware("ivs", Region, s.Credentials, cfg.Now, sigv4.WriteError)(control.Handler()))
+	return nil
+}
+
+func (s *Services) hosts(cfg Config) (err error) {
+	s.streams, err = gameliftstreams.New(gameliftstreams.Config{
+		Region: Region, Account: account, Applications: cfg.Applications, InstancePath: cfg.InstancePath,
+		ScratchDir: cfg.ScratchDir, Now: cfg.Now, Log: cfg.Log.With("service", "gameliftstreams"),
+	})
+	if err != nil {
+		return err
+	}
+	s.serve(s.listeners[1], sigv4.Middleware("gameliftstreams", Region, s.Credentials, cfg.Now, sigv4.WriteError)(s.streams.Handler()))
+	return nil
+}
+
+// Serve puts the backend's own routes at the root of the edge and opens it.
+func (s *Services) Serve(root http.Handler) {
+	s.mux.Handle("/", root)
+	s.serve(s.listeners[0], s.mux)
+}
+
+func (s *Services) serve(l net.Listener, handler http.Handler) {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second, // a client that sends its header byte by byte holds nothing for long
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10, // tokens travel in headers; Cognito's are 1 to 2 KiB
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.servers = append(s.servers, server)
+	s.serving.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("a listener stopped", "address", l.Addr().String(), "error", err)
+		}
+	})
+}
+
+// MachineToken makes a token for a machine; an empty session is for the backend alone.
+func (s *Services) MachineToken(role auth.Role, session string, life time.Duration, now time.Time) (string, error) {
+	return auth.MintMachine(s.machineSecret, role, session, life, now)
+}
+
+// Close ends every session and waits until its processes are gone, then closes everything else.
+func (s *Services) Close(ctx context.Context) error {
+	var errs []error
+	if s.streams != nil {
+		errs = append(errs, s.streams.Close(ctx))
+	}
+	if s.channels != nil {
+		s.channels.Close()
+	}
+	if s.stages != nil {
+		s.stages.Close()
+	}
+	for _, server := range s.servers {
+		errs = append(errs, server.Close())
+	}
+	for _, l := range s.listeners {
+		_ = l.Close() // closed by its server, if it had one
+	}
+	s.serving.Wait()
+	return errors.Join(errs...)
+}
