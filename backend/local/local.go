@@ -35,7 +35,7 @@ const (
 	account     = "000000000000"
 	poolID      = Region + "_Hotseat01"
 	clientID    = "hotseatlocal0000000000000"
-	StreamGroup = gameliftstreams.DefaultStreamGroup
+	StreamGroup = gameliftstreams.StreamGroupID
 )
 
 // Config of the services. All fields are required unless they say otherwise.
@@ -209,6 +209,9 @@ func (s *Services) serve(l net.Listener, handler http.Handler) {
 func (s *Services) MachineToken(role auth.Role, session string, life time.Duration, now time.Time) (string, error) {
 	return auth.MintMachine(s.machineSecret, role, session, life, now)
 }
+
+// Explain says in words why a stream session ended; see gameliftstreams.Service.Explain.
+func (s *Services) Explain(streamSession string) string { return s.streams.Explain(streamSession) }
 
 // Close ends every session and waits until its processes are gone, then closes everything else.
 func (s *Services) Close(ctx context.Context) error {

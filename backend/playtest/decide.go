@@ -196,7 +196,7 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		}
 		return event(Event{Action: ActionSessionState, Actor: who, Status: ask.Status, StatusReason: ask.StatusReason})
 	case ActionSessionEnded:
-		return event(Event{Action: ActionSessionEnded, Actor: who, Reason: clean(ask.Reason)})
+		return event(Event{Action: ActionSessionEnded, Actor: who, Reason: truncate(clean(ask.Reason), MaxChat)})
 	case ActionTakeoverApprove:
 		r, ok := s.Granted(now)
 		if !ok || r.ID != ask.RequestID {

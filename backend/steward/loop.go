@@ -23,6 +23,8 @@ type loop struct {
 	endings chan string
 	done    chan outcome // of the running connection
 
+	finished chan struct{} // closed when run returns
+
 	state     playtest.State
 	stream    aws.StreamStatus
 	running   string    // what is being connected: a request id, or "reconnect"
@@ -42,6 +44,7 @@ func newLoop(s *Steward, record store.Session) *loop {
 	return &loop{
 		s: s, log: s.cfg.Log.With("session", record.ID), record: record, offers: newOffers(s.cfg.Now),
 		nudges: make(chan struct{}, 1), endings: make(chan string, 1), done: make(chan outcome),
+		finished: make(chan struct{}),
 	}
 }
 
@@ -54,6 +57,7 @@ func (l *loop) wake() {
 
 // run works until the session is over or ctx ends.
 func (l *loop) run(ctx context.Context) {
+	defer close(l.finished)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer l.offers.close()
@@ -246,10 +250,16 @@ func (l *loop) whyOver(stream aws.StreamStatus) string {
 	if l.endReason != "" {
 		return l.endReason
 	}
-	if text, ok := reasons[stream.Reason]; ok {
-		return text
+	why, ok := reasons[stream.Reason]
+	if !ok {
+		why = stream.Reason
 	}
-	return stream.Reason
+	if l.s.cfg.Explain != nil {
+		if more := l.s.cfg.Explain(l.record.StreamSessionARN); more != "" {
+			why += ": " + more
+		}
+	}
+	return why
 }
 
 var reasons = map[string]string{

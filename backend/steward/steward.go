@@ -36,9 +36,12 @@ type Config struct {
 	Publish Publisher
 	// SidecarEnvironment returns the HOTSEAT_* variables for a session's sidecar.
 	SidecarEnvironment func(session string, life time.Duration) (map[string]string, error)
-	Timing             Timing // zero fields take the defaults
-	Now                func() time.Time
-	Log                *slog.Logger
+	// Explain says more about a stream session's end than GameLift Streams' StatusReason, such as
+	// the last lines that a launch script printed. Nil where nobody can, as on AWS.
+	Explain func(streamSessionARN string) string
+	Timing  Timing // zero fields take the defaults
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Timing is how patient the steward is.
@@ -252,6 +255,26 @@ func (s *Steward) End(ctx context.Context, session, reason string) error {
 	default: // it is ending already
 	}
 	return nil
+}
+
+// EndAll ends every session and returns when all are over, or ctx is.
+func (s *Steward) EndAll(ctx context.Context, reason string) {
+	s.mu.Lock()
+	var running []*loop
+	for _, l := range s.loops {
+		running = append(running, l)
+	}
+	s.mu.Unlock()
+	for _, l := range running {
+		_ = s.End(ctx, l.record.ID, reason)
+	}
+	for _, l := range running {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.finished:
+		}
+	}
 }
 
 // publish sends one event on a session's log as the backend.

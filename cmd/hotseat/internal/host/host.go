@@ -52,6 +52,7 @@ type Host struct {
 
 	cfg      Config
 	services *local.Services
+	steward  *steward.Steward
 	store    *store.Store
 	channel  *events.Client
 	cancel   context.CancelFunc
@@ -106,6 +107,7 @@ func Start(cfg Config) (h *Host, err error) {
 	token := machineToken(h.services)
 	s := steward.New(steward.Config{
 		AWS: calls, Store: h.store, Publish: h.publisher(token), SidecarEnvironment: h.sidecarEnvironment,
+		Explain: h.services.Explain,
 		// The local service answers at once and has no quota: look often, hand over fast.
 		Timing: steward.Timing{FirstPoll: 15 * time.Millisecond}, Now: time.Now, Log: cfg.Log.With("part", "steward"),
 	})
@@ -113,6 +115,7 @@ func Start(cfg Config) (h *Host, err error) {
 	if err := h.listen(ctx, s, token); err != nil {
 		return nil, err
 	}
+	h.steward = s
 	h.running.Go(func() {
 		if err := s.Run(ctx); err != nil {
 			cfg.Log.Error("the steward stopped", "error", err)
@@ -239,6 +242,11 @@ func (h *Host) listen(ctx context.Context, s *steward.Steward, token events.Cred
 // Close ends every session, waits until every process is gone, and closes everything.
 func (h *Host) Close() error {
 	var errs []error
+	if h.steward != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		h.steward.EndAll(ctx, "Hotseat was stopped")
+	}
 	h.cancel()
 	if h.channel != nil {
 		h.channel.Close()

@@ -1,0 +1,574 @@
+//go:build linux
+
+package gameliftstreams_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	gls "github.com/aws/aws-sdk-go-v2/service/gameliftstreams"
+	"github.com/aws/aws-sdk-go-v2/service/gameliftstreams/types"
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/pion/webrtc/v4"
+	"go.uber.org/goleak"
+
+	"hotseat/backend/local/gameliftstreams"
+)
+
+// These tests run real sessions: the official client, the real hotseat-instance
+// with Xvfb, PulseAudio and GStreamer, a game that is a shell script, and a page
+// played by pion. They fail, and do not skip, where a part is missing.
+
+const patience = 20 * time.Second
+
+// instancePath builds hotseat-instance once for all tests.
+var instancePath = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hs-instance")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "hotseat-instance")
+	output, err := exec.Command("go", "build", "-o", path, "hotseat/cmd/hotseat-instance").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build hotseat-instance (it needs gcc, pkg-config and the GStreamer headers): %w\n%s", err, output)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	xgb.Logger.SetOutput(io.Discard) // it prints when a display ends
+	code := m.Run()
+	if path, err := instancePath(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// place is a service with one application, and a client for it.
+type place struct {
+	t       *testing.T
+	service *gameliftstreams.Service
+	client  *gls.Client
+	app     gameliftstreams.Application
+	scratch string
+}
+
+// newPlace serves an application whose launch script is the text.
+func newPlace(t *testing.T, script string) *place {
+	t.Helper()
+	path, err := instancePath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "demo")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "run.sh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	app, err := gameliftstreams.LoadApplication(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch, err := os.MkdirTemp("", "hs") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := gameliftstreams.New(gameliftstreams.Config{
+		Applications: []gameliftstreams.Application{app}, InstancePath: path, ScratchDir: scratch,
+		ProtocolURL: "http://127.0.0.1:8470/proto.js",
+		Log:         slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(service.Handler())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := service.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+		if left, _ := os.ReadDir(scratch); len(left) != 0 {
+			t.Errorf("left in the scratch folder: %v", left)
+		}
+		os.RemoveAll(scratch)
+	})
+	client := gls.New(gls.Options{
+		Region: "us-west-2", BaseEndpoint: aws.String(server.URL), HTTPClient: server.Client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+		RetryMaxAttempts: 1,
+	})
+	return &place{t: t, service: service, client: client, app: app, scratch: scratch}
+}
+
+func (p *place) start(signalRequest string) string {
+	p.t.Helper()
+	output, err := p.client.StartStreamSession(p.t.Context(), &gls.StartStreamSessionInput{
+		Identifier: aws.String(gameliftstreams.StreamGroupID), ApplicationIdentifier: aws.String(p.app.ID),
+		Protocol: types.ProtocolWebrtc, SignalRequest: aws.String(signalRequest),
+		ConnectionTimeoutSeconds:       aws.Int32(60),
+		AdditionalEnvironmentVariables: map[string]string{"VIDEO_WIDTH": "640", "VIDEO_HEIGHT": "360", "IVS_STAGE_TOKEN": "secret"},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if output.Status != types.StreamSessionStatusActivating {
+		p.t.Errorf("a new session is %s", output.Status)
+	}
+	return *output.Arn
+}
+
+func (p *place) get(arn string) *gls.GetStreamSessionOutput {
+	p.t.Helper()
+	output, err := p.client.GetStreamSession(context.Background(), &gls.GetStreamSessionInput{
+		Identifier: aws.String(gameliftstreams.StreamGroupID), StreamSessionIdentifier: aws.String(arn),
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return output
+}
+
+func (p *place) connect(arn, offer string) (string, error) {
+	output, err := p.client.CreateStreamSessionConnection(p.t.Context(), &gls.CreateStreamSessionConnectionInput{
+		Identifier: aws.String(gameliftstreams.StreamGroupID), StreamSessionIdentifier: aws.String(arn),
+		SignalRequest: aws.String(offer),
+	})
+	if err != nil {
+		return "", err
+	}
+	return *output.SignalResponse, nil
+}
+
+// reaches waits for a status, and for a reason with it.
+func (p *place) reaches(arn string, want types.StreamSessionStatus, reason string) *gls.GetStreamSessionOutput {
+	p.t.Helper()
+	var got *gls.GetStreamSessionOutput
+	eventually(p.t, fmt.Sprintf("status %s %s", want, reason), func() bool {
+		got = p.get(arn)
+		return got.Status == want && string(got.StatusReason) == reason
+	})
+	return got
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	limit := time.After(patience)
+	for !done() {
+		select {
+		case <-poll.C:
+		case <-limit:
+			t.Fatalf("never happened: %s", what)
+		}
+	}
+}
+
+// idleGame notes where its display is and then does nothing.
+const idleGame = `#!/bin/sh
+printf '%s\n' "$DISPLAY" "$XAUTHORITY" "$HOTSEAT_DATA_CHANNEL_PORT" "$HOTSEAT_BRIDGE_ADDR" "$PATH" "$HOME" "$IVS_STAGE_TOKEN" > where.new
+mv where.new where
+exec sleep 1000
+`
+
+// whereabouts is what the game noted.
+func (p *place) whereabouts() []string {
+	p.t.Helper()
+	var lines []string
+	eventually(p.t, "the game started", func() bool {
+		text, err := os.ReadFile(filepath.Join(p.app.Dir, "where"))
+		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+		return err == nil
+	})
+	return lines
+}
+
+func TestHandOverBetweenTwoPages(t *testing.T) {
+	p := newPlace(t, idleGame)
+	first, second := openPage(t), openPage(t)
+	began := time.Now()
+	arn := p.start(first.offer)
+	active := p.reaches(arn, types.StreamSessionStatusActive, "")
+	t.Logf("start to ACTIVE: %v", time.Since(began))
+	first.accept(*active.SignalResponse)
+	p.reaches(arn, types.StreamSessionStatusConnected, "")
+	soon(t, "the first page sees the game", first.picture)
+	t.Logf("start to picture: %v", time.Since(began))
+
+	where := p.whereabouts()
+	game := watchKeys(t, where[0], where[1])
+	first.send(`{"n":1,"held":["KeyW"],"buttons":[],"events":[[1,"kd","KeyW"]]}`)
+	if got := soon(t, "key down", game); got != "25 down" {
+		t.Errorf("the game saw %q", got)
+	}
+
+	var conflict *types.ConflictException
+	if _, err := p.connect(arn, second.offer); !errors.As(err, &conflict) {
+		t.Errorf("connecting to a session that is CONNECTED: got %v, want ConflictException", err)
+	}
+
+	closing := time.Now()
+	_ = first.Close()
+	p.reaches(arn, types.StreamSessionStatusPendingClientReconnection, "")
+	t.Logf("close to PENDING_CLIENT_RECONNECTION: %v", time.Since(closing))
+	select {
+	case got := <-game:
+		if got != "25 up" {
+			t.Errorf("the game saw %q", got)
+		}
+	default:
+		t.Error("the key of the page that left was not released before the session says that it left")
+	}
+
+	connecting := time.Now()
+	response, err := p.connect(arn, second.offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("connection call: %v", time.Since(connecting))
+	if got := p.get(arn); got.Status == types.StreamSessionStatusActive && *got.SignalResponse != response {
+		t.Error("GetStreamSession shows another answer")
+	}
+	second.accept(response)
+	p.reaches(arn, types.StreamSessionStatusConnected, "")
+	t.Logf("connection call to CONNECTED: %v", time.Since(connecting))
+	soon(t, "the second page can send", second.open)
+	second.send(`{"n":2,"held":[],"buttons":[],"events":[[1,"kd","Space"],[2,"ku","Space"]]}`)
+	for _, want := range []string{"65 down", "65 up"} {
+		if got := soon(t, want, game); got != want {
+			t.Errorf("the game saw %q, want %q", got, want)
+		}
+	}
+	t.Logf("connection call to the first input in the game: %v", time.Since(connecting))
+	soon(t, "the second page sees the game", second.picture)
+	t.Logf("connection call to picture: %v", time.Since(connecting))
+
+	if _, err := p.client.TerminateStreamSession(t.Context(), &gls.TerminateStreamSessionInput{
+		Identifier: aws.String(gameliftstreams.StreamGroupID), StreamSessionIdentifier: aws.String(arn),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := soon(t, "farewell", second.heard); !strings.Contains(got, `"terminated"`) {
+		t.Errorf("the page heard %q", got)
+	}
+	p.reaches(arn, types.StreamSessionStatusTerminated, "apiTerminated")
+	if len(withEnvironment("XAUTHORITY="+where[1])) != 0 {
+		t.Error("processes of the session are left")
+	}
+}
+
+func TestGameGetsItsEnvironment(t *testing.T) {
+	p := newPlace(t, idleGame)
+	arn := p.start("NO_CLIENT_CONNECTION")
+	got := p.reaches(arn, types.StreamSessionStatusActive, "")
+	if got.SignalResponse != nil {
+		t.Error("a session without a client has an answer")
+	}
+	where := p.whereabouts()
+	path, _ := instancePath()
+	id := arn[strings.LastIndexByte(arn, '/')+1:]
+	for n, check := range map[int]func(string) bool{
+		2: func(port string) bool { n, err := strconv.Atoi(port); return err == nil && n > 0 },
+		3: func(address string) bool { return strings.HasPrefix(address, "127.0.0.1:") },
+		4: func(list string) bool { return strings.HasPrefix(list, filepath.Dir(path)+":") },
+		5: func(home string) bool { return home == filepath.Join(p.scratch, id, "home") },
+		6: func(token string) bool { return token == "secret" },
+	} {
+		if !check(where[n]) {
+			t.Errorf("line %d of the environment is %q", n, where[n])
+		}
+	}
+	for _, pid := range withEnvironment("XAUTHORITY=" + where[1]) {
+		arguments, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if strings.Contains(string(arguments), "secret") {
+			t.Errorf("a secret is in the arguments of process %d", pid)
+		}
+	}
+	page := openPage(t)
+	response, err := p.connect(arn, page.offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page.accept(response)
+	p.reaches(arn, types.StreamSessionStatusConnected, "")
+}
+
+func TestScriptThatFailsAtOnceIsAnErrorWithItsLastLines(t *testing.T) {
+	p := newPlace(t, "#!/bin/sh\necho cannot find the level file >&2\nexit 3\n")
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusError, "internalError")
+	if got := p.service.Explain(arn); !strings.Contains(got, "cannot find the level file") {
+		t.Errorf("explained as %q", got)
+	}
+}
+
+func TestScriptThatVanishedIsAnErrorThatSaysSo(t *testing.T) {
+	p := newPlace(t, "#!/bin/sh\n")
+	if err := os.Remove(filepath.Join(p.app.Dir, "run.sh")); err != nil {
+		t.Fatal(err)
+	}
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusError, "internalError")
+	if got := p.service.Explain(arn); !strings.Contains(got, "there is no") {
+		t.Errorf("explained as %q", got)
+	}
+}
+
+func TestGameThatEndsAtOnceEndsTheSession(t *testing.T) {
+	p := newPlace(t, "#!/bin/sh\nexit 0\n")
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusTerminated, "applicationExit")
+}
+
+func TestGameThatEndsLaterEndsTheSession(t *testing.T) {
+	p := newPlace(t, "#!/bin/sh\nwhile [ ! -e over ]; do sleep 0.02; done\nexit 1\n")
+	page := openPage(t)
+	arn := p.start(page.offer)
+	page.accept(*p.reaches(arn, types.StreamSessionStatusActive, "").SignalResponse)
+	p.reaches(arn, types.StreamSessionStatusConnected, "")
+	if err := os.WriteFile(filepath.Join(p.app.Dir, "over"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.reaches(arn, types.StreamSessionStatusTerminated, "applicationExit")
+}
+
+func TestInvalidOfferIsAnError(t *testing.T) {
+	p := newPlace(t, idleGame)
+	arn := p.start(`{"type":"offer","sdp":"nonsense"}`)
+	p.reaches(arn, types.StreamSessionStatusError, "invalidSignalRequest")
+}
+
+func TestInvalidReconnectionLeavesTheSessionAsItWas(t *testing.T) {
+	p := newPlace(t, idleGame)
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusActive, "")
+	var invalid *types.ValidationException
+	if _, err := p.connect(arn, `{"type":"offer","sdp":"nonsense"}`); !errors.As(err, &invalid) {
+		t.Errorf("got %v, want ValidationException", err)
+	}
+	p.reaches(arn, types.StreamSessionStatusActive, "")
+}
+
+// A killed instance cannot clean up: whoever started it must.
+func TestKilledInstanceLeavesNothingBehind(t *testing.T) {
+	p := newPlace(t, `#!/bin/sh
+(setsid sh -c 'trap "" TERM HUP; echo $$ > stray; while :; do sleep 1001; done' &)
+`+strings.TrimPrefix(idleGame, "#!/bin/sh\n"))
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusActive, "")
+	where := p.whereabouts()
+	eventually(t, "the stray process runs", func() bool {
+		_, err := os.Stat(filepath.Join(p.app.Dir, "stray"))
+		return err == nil
+	})
+	processes := withEnvironment("XAUTHORITY=" + where[1])
+	if len(processes) < 2 {
+		t.Fatalf("found only %v", processes)
+	}
+	path, _ := instancePath()
+	killed := false
+	for _, pid := range withEnvironment("") {
+		program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if program == path {
+			killed = syscall.Kill(pid, syscall.SIGKILL) == nil
+		}
+	}
+	if !killed {
+		t.Fatal("found no instance")
+	}
+	p.reaches(arn, types.StreamSessionStatusError, "internalError")
+	eventually(t, "all processes are gone", func() bool { return len(withEnvironment("XAUTHORITY="+where[1])) == 0 })
+}
+
+func TestStubbornGameIsKilledOnClose(t *testing.T) {
+	p := newPlace(t, "#!/bin/sh\ntrap '' TERM\n"+strings.ReplaceAll(strings.TrimPrefix(idleGame, "#!/bin/sh\n"), "exec sleep 1000", "while :; do sleep 1000; done"))
+	arn := p.start("NO_CLIENT_CONNECTION")
+	p.reaches(arn, types.StreamSessionStatusActive, "")
+	where := p.whereabouts()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := p.service.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := withEnvironment("XAUTHORITY=" + where[1]); len(left) != 0 {
+		t.Errorf("after Close these are left: %v", left)
+	}
+	p.reaches(arn, types.StreamSessionStatusTerminated, "apiTerminated")
+}
+
+// withEnvironment lists processes that have the entry in their environment; all
+// that may be read with "".
+func withEnvironment(entry string) []int {
+	entries, _ := os.ReadDir("/proc")
+	var found []int
+	for _, name := range entries {
+		pid, err := strconv.Atoi(name.Name())
+		if err != nil {
+			continue
+		}
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err == nil && (entry == "" || slices.Contains(strings.Split(string(environment), "\x00"), entry)) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// watchKeys opens a window as the game would and tells which keys it hears.
+func watchKeys(t *testing.T, display, authority string) chan string {
+	t.Helper()
+	t.Setenv("XAUTHORITY", authority)
+	conn, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	screen := xproto.Setup(conn).DefaultScreen(conn)
+	window, err := xproto.NewWindowId(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	xproto.CreateWindow(conn, screen.RootDepth, window, screen.Root, 0, 0, 640, 360, 0, xproto.WindowClassInputOutput,
+		screen.RootVisual, xproto.CwEventMask, []uint32{xproto.EventMaskKeyPress | xproto.EventMaskKeyRelease | xproto.EventMaskFocusChange})
+	xproto.MapWindow(conn, window)
+	keys, focus, done := make(chan string, 64), make(chan struct{}, 8), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			event, err := conn.WaitForEvent()
+			if event == nil && err == nil {
+				return
+			}
+			switch e := event.(type) {
+			case xproto.KeyPressEvent:
+				keys <- fmt.Sprintf("%d down", e.Detail)
+			case xproto.KeyReleaseEvent:
+				keys <- fmt.Sprintf("%d up", e.Detail)
+			case xproto.FocusInEvent:
+				focus <- struct{}{}
+			}
+		}
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	soon(t, "the window has the focus", focus)
+	return keys
+}
+
+// page is a browser's part, played by pion.
+type page struct {
+	*webrtc.PeerConnection
+	t       *testing.T
+	offer   string
+	input   *webrtc.DataChannel
+	open    chan struct{}
+	picture chan struct{} // the first packet of video
+	heard   chan string
+}
+
+func openPage(t *testing.T) *page {
+	t.Helper()
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	connection, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &page{PeerConnection: connection, t: t, open: make(chan struct{}), picture: make(chan struct{}), heard: make(chan string, 8)}
+	t.Cleanup(func() { _ = connection.GracefulClose() })
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		if _, err := connection.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unordered, never := false, uint16(0)
+	if p.input, err = connection.CreateDataChannel("inputChannel", &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}); err != nil {
+		t.Fatal(err)
+	}
+	messages, err := connection.CreateDataChannel("clientMessageChannel", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.input.OnOpen(func() { close(p.open) })
+	messages.OnMessage(func(m webrtc.DataChannelMessage) { p.heard <- string(m.Data) })
+	connection.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for first := track.Kind() == webrtc.RTPCodecTypeVideo; ; first = false {
+			if _, _, err := track.ReadRTP(); err != nil {
+				return
+			}
+			if first {
+				close(p.picture)
+			}
+		}
+	})
+	description, err := connection.CreateOffer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := connection.SetLocalDescription(description); err != nil {
+		t.Fatal(err)
+	}
+	offer, err := json.Marshal(map[string]string{"type": "offer", "sdp": description.SDP})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.offer = string(offer)
+	return p
+}
+
+func (p *page) accept(response string) {
+	p.t.Helper()
+	var answer struct{ Type, SDP, WebSdkProtocolURL string }
+	if err := json.Unmarshal([]byte(response), &answer); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *page) send(text string) {
+	p.t.Helper()
+	soon(p.t, "the input channel is open", p.open)
+	if err := p.input.SendText(text); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func soon[T any](t *testing.T, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-c:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("never happened: %s", what)
+		panic("unreachable")
+	}
+}

@@ -1,0 +1,70 @@
+package stage
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Token says who is asking and what it may do. It is what Config.Verify found in a participant token.
+type Token struct {
+	ParticipantID string // the token's jti; one token is one participant
+	UserID        string
+	StageARN      string
+	StageID       string
+	Publish       bool
+	Subscribe     bool
+	Attributes    map[string]string
+	Expires       time.Time // checked when joining only, as on IVS
+}
+
+// ErrTokenExpired may be wrapped by the error of Config.Verify, so that the answer can say that asking
+// for a new token helps. Every other error of Verify reads as "not a token of this stage".
+var ErrTokenExpired = errors.New("participant token has expired")
+
+// Config is everything a Server needs from outside.
+type Config struct {
+	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
+	PublicURL string
+	// UDPAddress is the one socket for all media. Empty: a free port of 127.0.0.1.
+	UDPAddress string
+	// Verify checks a participant token. It must be safe for concurrent use.
+	Verify func(token string) (Token, error)
+	// Observer hears what happens. Nil: nobody.
+	Observer Observer
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: slog.Default
+}
+
+// Limits of an IVS Real-Time stage ("Service Quotas" and "Stage publish limits" of the IVS Real-Time
+// Streaming User Guide), and of this server where IVS states none.
+const (
+	// MaxPublishers is the fixed quota of publishers on a stage.
+	MaxPublishers = 12
+	// MaxSubscribers is the default quota of subscribers on a stage.
+	MaxSubscribers = 10_000
+	// MaxPixels is 720p; any shape of that area will do, so portrait too.
+	MaxPixels = 1280 * 720
+	// MaxBitsPerSecond is the quota of one participant's audio and video together.
+	MaxBitsPerSecond = 8_500_000
+	// MaxDuration is how long one may publish or subscribe without a break.
+	MaxDuration = 24 * time.Hour
+
+	// maxOfferBytes bounds an SDP offer; browsers send 2 to 8 KiB.
+	maxOfferBytes = 64 << 10
+	// maxCandidates bounds the addresses an offer may make us probe.
+	maxCandidates = 64
+	// offerReadTime is how long a client may take to send its offer.
+	offerReadTime = 10 * time.Second
+	// connectTime is how long a client may take from the answer to a running connection; beyond it the
+	// session is forgotten, so that abandoned offers cost little.
+	connectTime = 10 * time.Second
+	// iceDisconnected and iceFailed: a peer that answers no check for their sum is gone. Together
+	// just long enough for a paused laptop process to come back.
+	iceDisconnected = 3 * time.Second
+	iceFailed       = 3 * time.Second
+	iceKeepAlive    = time.Second
+	// keyFrameInterval is the least time between two key frame requests to one publisher. A key frame
+	// is ten times the size of another frame: more often and the bitrate is spent on them alone.
+	keyFrameInterval = 500 * time.Millisecond
+)

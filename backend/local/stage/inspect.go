@@ -1,0 +1,71 @@
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// violation is a limit of the stage that a publisher broke while publishing.
+type violation struct {
+	code   ErrorCode
+	detail string
+}
+
+// inspector holds a publisher's video against what IVS accepts. One goroutine uses it.
+type inspector struct {
+	seen []byte // the newest parameter set that passed; encoders repeat it with each key frame
+}
+
+func (i *inspector) check(g glance) *violation {
+	if g.bSlice {
+		return &violation{BFramePresent, "the video has B-frames; turn them off in the encoder"}
+	}
+	if g.sps == nil || bytes.Equal(g.sps, i.seen) {
+		return nil
+	}
+	set, err := parseSPS(g.sps)
+	switch {
+	case err != nil:
+		return &violation{InvalidVideoCodec, err.Error()}
+	case set.profile != profileBP:
+		return &violation{InvalidVideoCodec, fmt.Sprintf("H.264 profile %d; a stage takes Baseline (66) only", set.profile)}
+	case set.width*set.height > MaxPixels:
+		return &violation{ResolutionExceeded, fmt.Sprintf("%dx%d is more than 1280x720", set.width, set.height)}
+	}
+	i.seen = bytes.Clone(g.sps)
+	return nil
+}
+
+// meter measures the bitrate of a publisher, audio and video together, over the last full seconds: long
+// enough that a key frame alone does not look like too much.
+type meter struct {
+	mu     sync.Mutex
+	second int64
+	bytes  [meterSeconds + 1]int // [0] is the running second
+}
+
+const meterSeconds = 3
+
+// add counts one packet and reports whether the mean is above MaxBitsPerSecond.
+func (m *meter) add(size int, now time.Time) *violation {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for second := now.Unix(); m.second < second; m.second++ {
+		if second-m.second > int64(len(m.bytes)) {
+			m.second, m.bytes = second-1, [meterSeconds + 1]int{}
+		}
+		copy(m.bytes[1:], m.bytes[:])
+		m.bytes[0] = 0
+	}
+	m.bytes[0] += size
+	sum := 0
+	for _, n := range m.bytes[1:] {
+		sum += n
+	}
+	if rate := sum * 8 / meterSeconds; rate > MaxBitsPerSecond {
+		return &violation{BitrateExceeded, fmt.Sprintf("%.1f Mbit/s is more than %.1f", float64(rate)/1e6, MaxBitsPerSecond/1e6)}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package stage
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// session is one connection of one participant: a WHIP session, or its counterpart for receiving.
+type session struct {
+	id     string // unguessable; the last part of its address
+	server *Server
+	token  Token
+	want   purpose
+	pc     *webrtc.PeerConnection
+	work   sync.WaitGroup // goroutines that read from pc
+
+	// guarded by Server.mu
+	feed      *feed // published to or received from
+	admitted  bool
+	connected bool
+	ended     bool
+	deadline  *time.Timer // to connect; then, to stop
+	outputs   []*output   // of a subscriber
+
+	meter meter // of a publisher
+}
+
+// feed is what one participant publishes. It lives as long as somebody publishes or receives it.
+type feed struct {
+	participant  string
+	video, audio *stream
+	publisher    *session            // guarded by Server.mu
+	subscribers  map[string]*session // by participant; guarded by Server.mu
+}
+
+func newFeed(participant string) *feed {
+	return &feed{
+		participant: participant,
+		video:       newStream(webrtc.RTPCodecTypeVideo),
+		audio:       newStream(webrtc.RTPCodecTypeAudio),
+		subscribers: make(map[string]*session),
+	}
+}
+
+// live reports whether the feed can be received now. Server.mu is held.
+func (f *feed) live() bool { return f.publisher != nil && f.publisher.connected }
+
+// watch follows the connection from offer to end.
+func (s *session) watch() {
+	s.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			s.server.connected(s)
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			s.server.end(s, "", "connection "+state.String())
+		default:
+		}
+	})
+}
+
+// takeTracks reads what a publisher sends: the first video and the first audio track.
+func (s *session) takeTracks() {
+	var mu sync.Mutex
+	taken := make(map[webrtc.RTPCodecType]bool)
+	s.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		mu.Lock()
+		first := !taken[track.Kind()]
+		taken[track.Kind()] = true
+		mu.Unlock()
+		if !first {
+			return
+		}
+		src := &source{ask: func() {
+			_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}) // asked again if lost
+		}}
+		to := s.server.attach(s, track.Kind(), src)
+		if to == nil {
+			return
+		}
+		go func() { defer s.work.Done(); s.readMedia(track, to, src) }()
+		go func() { defer s.work.Done(); readReports(receiver, to, src) }()
+	})
+}
+
+// readMedia forwards a track until its connection ends or it breaks a limit of the stage.
+func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, src *source) {
+	defer to.detach(src)
+	var inspector inspector
+	var in rtp.Packet
+	buffer := make([]byte, receiveMTU)
+	for {
+		n, _, err := track.Read(buffer)
+		if err != nil {
+			return
+		}
+		if err := in.Unmarshal(buffer[:n]); err != nil {
+			continue
+		}
+		now := time.Now() // real time: it becomes RTP time
+		broken := s.meter.add(n, now)
+		var g glance
+		if to.kind == webrtc.RTPCodecTypeVideo {
+			if g = look(in.Payload); broken == nil {
+				broken = inspector.check(g)
+			}
+		}
+		if broken != nil {
+			s.server.end(s, broken.code, broken.detail)
+			return
+		}
+		to.accept(src, &in, g.keyFrame, now)
+	}
+}
+
+// readReports lets the interceptors see a publisher's RTCP, and passes its sender reports on.
+func readReports(receiver *webrtc.RTPReceiver, to *stream, src *source) {
+	buffer := make([]byte, receiveMTU)
+	for {
+		n, _, err := receiver.Read(buffer)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buffer[:n])
+		if err != nil {
+			continue
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok {
+				to.report(src, sr, time.Now())
+			}
+		}
+	}
+}
+
+// sendTracks adds what the offer can receive. Both streams are added whatever the publisher sends now: it may
+// send more when it comes back.
+func (s *session) sendTracks(f *feed, o offer) error {
+	for _, to := range []struct {
+		stream *stream
+		wanted bool
+	}{{f.video, o.video}, {f.audio, o.audio}} {
+		if !to.wanted {
+			continue
+		}
+		out := newOutput(to.stream, f.participant, s.pc)
+		transceiver, err := s.pc.AddTransceiverFromTrack(out, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
+			return fmt.Errorf("adding %s: %w", out.ID(), err)
+		}
+		s.outputs = append(s.outputs, out)
+		s.work.Go(func() { out.listen(transceiver.Sender()) })
+	}
+	return nil
+}
+
+// close releases the connection and waits for its readers. Not to be called from a callback of pc.
+func (s *session) close() error {
+	err := s.pc.GracefulClose()
+	s.work.Wait()
+	return err
+}

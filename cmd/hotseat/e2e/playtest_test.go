@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var pageAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// signIn opens the page in a browser tab and signs somebody in.
+func (b *browser) signIn(page, address, email, password string, width, height int) {
+	b.t.Helper()
+	b.do(page, "open", args{"url": address, "width": width, "height": height})
+	b.do(page, "fill", args{"id": "signin-email", "text": email})
+	b.do(page, "fill", args{"id": "signin-password", "text": password})
+	b.do(page, "click", args{"id": "signin-submit"})
+}
+
+// enter opens the one session from the lobby and waits for the picture.
+func (b *browser) enter(page string) {
+	b.t.Helper()
+	b.do(page, "click", args{"id": "session-card"})
+	b.do(page, "wait", args{"id": "video", "timeout": 20_000})
+}
+
+func TestAPlaytestFromStartToEnd(t *testing.T) {
+	data := t.TempDir()
+	term := openTerminal(t, 120, 40)
+	term.see("e2e>", 10*time.Second)
+	term.line("stty -a > " + data + "/before")
+	shell, err := strconv.Atoi(strings.TrimSpace(term.tmux("display", "-p", "#{pane_pid}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	term.see("e2e>", 5*time.Second)
+	everything := watchFamily(t, shell)
+	term.line(hotseat(t) + " demo --data " + data + "/demo")
+
+	// The console shows where to go and how to sign in.
+	var address string
+	until(t, "the page's address on the console", 60*time.Second, func() bool {
+		address = pageAddress.FindString(strings.ReplaceAll(term.screen(), "\n", " "))
+		return address != ""
+	})
+	passwords := signIns(t, data+"/demo")
+	b := startBrowser(t)
+
+	// The player signs in, takes the empty seat, and sees the game.
+	b.signIn("player", address, "player@ivs.rocks", passwords["player@ivs.rocks"], 1280, 800)
+	b.enter("player")
+	b.do("player", "click", args{"id": "seat-request"})
+	until(t, "the player in the seat", 20*time.Second, func() bool {
+		c := b.code("player")
+		return c != nil && c.Epoch == 1
+	})
+
+	// The viewer's page shows the game moving: the time code advances.
+	b.signIn("viewer", address, "viewer@ivs.rocks", passwords["viewer@ivs.rocks"], 390, 844)
+	b.enter("viewer")
+	until(t, "the game in the viewer's picture", 20*time.Second, func() bool { return b.code("viewer") != nil })
+	first := b.code("viewer")
+	until(t, "the viewer's picture moving", 5*time.Second, func() bool {
+		c := b.code("viewer")
+		return c != nil && first != nil && (c.Drawn-first.Drawn)&0xfffffff > 1000
+	})
+
+	// A third watcher, who will see the whole hand-over.
+	b.signIn("watcher", address, "lead@ivs.rocks", passwords["lead@ivs.rocks"], 1280, 800)
+	b.enter("watcher")
+	until(t, "the game in the watcher's picture", 20*time.Second, func() bool { return b.code("watcher") != nil })
+
+	// The player's key press changes the game, seen in the viewer's picture.
+	b.do("player", "click", args{"id": "picture"})
+	pressReaches(t, b, "player", "viewer")
+
+	// A chat line from the viewer's page reaches console, player's page and game.
+	before := b.code("viewer").Reactions
+	b.do("viewer", "fill", args{"id": "chat-input", "text": "hello from the sofa"})
+	b.do("viewer", "press", args{"id": "chat-input", "key": "Enter"})
+	term.see("hello from the sofa", 5*time.Second)
+	until(t, "the line on the player's page", 5*time.Second, func() bool {
+		return strings.Contains(string(b.do("player", "text", args{"id": "chat-log"})), "hello from the sofa")
+	})
+	until(t, "the game counting the line", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
+
+	// A reaction makes the game react.
+	before = b.code("viewer").Reactions
+	b.do("viewer", "click", args{"id": "react-fire"})
+	until(t, "the game reacting", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
+
+	// The viewer requests the seat; the console approves.
+	b.do("viewer", "click", args{"id": "seat-request"})
+	until(t, "the request on the console", 5*time.Second, func() bool {
+		return regexp.MustCompile(`(?i)approve`).MatchString(term.screen()) && strings.Contains(term.screen(), "viewer")
+	})
+	b.do("player", "wait", args{"id": "seat-approve", "timeout": 5000})
+	b.shots("request")
+	term.picture("console-request")
+	b.do("watcher", "gaps", nil)
+	term.keys("a")
+	until(t, "the viewer in the seat", 20*time.Second, func() bool { c := b.code("watcher"); return c != nil && c.Epoch == 2 })
+	until(t, "the game in the new player's picture", 20*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Epoch == 2 })
+
+	// The viewer's keys move the game now, the former player's no longer do.
+	b.do("viewer", "click", args{"id": "picture"})
+	pressReaches(t, b, "viewer", "watcher")
+	keys := b.code("watcher").Keys
+	b.do("player", "click", args{"id": "picture"})
+	for range 3 {
+		b.do("player", "key", args{"key": "Space"})
+	}
+	pressReaches(t, b, "viewer", "watcher") // the proof that time has passed
+	if now := b.code("watcher").Keys; (now-keys)&255 != 1 {
+		t.Errorf("the game counted %d key presses, want the new player's one and none of the former player's", (now-keys)&255)
+	}
+
+	// The third watcher saw it without a jump.
+	var gap struct {
+		Longest int64 `json:"longest"`
+		Frames  int   `json:"frames"`
+	}
+	if err := json.Unmarshal(b.do("watcher", "gap", nil), &gap); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("longest step of the time code across the hand-over: %d ms, in %d frames", gap.Longest, gap.Frames)
+	if gap.Longest > 200 || gap.Frames < 30 {
+		t.Errorf("the watcher's picture jumped by %d ms (%d frames), want at most 200 ms", gap.Longest, gap.Frames)
+	}
+	b.shots("seated")
+	term.picture("console-session")
+	for _, size := range [][2]int{{80, 24}, {200, 60}, {120, 40}} {
+		term.tmux("resize-window", "-x", strconv.Itoa(size[0]), "-y", strconv.Itoa(size[1]))
+		time.Sleep(700 * time.Millisecond) // a picture for people, not a condition: let the new size be drawn
+		term.picture("console-" + strconv.Itoa(size[0]))
+	}
+
+	// The session is ended from the console.
+	term.keys("Escape")
+	term.see("lobby", 5*time.Second)
+	term.keys("x")
+	term.keys("y")
+	until(t, "the end on the viewer's page", 20*time.Second, func() bool {
+		return regexp.MustCompile(`(?i)ended|over`).Match(b.do("viewer", "body", nil))
+	})
+	b.shots("ended")
+	term.picture("console-ended")
+
+	// Leaving ends everything and leaves the terminal as it was.
+	for _, want := range []string{"hotseat-instan", "hotseat-sideca", "hotseat-demo-ga", "Xvfb", "pulseaudio"} {
+		if !everything.commands()[want] {
+			t.Errorf("%s was never seen; the demo is not made of real parts: %v", want, everything.commands())
+		}
+	}
+	term.keys("q")
+	until(t, "the shell's prompt", 20*time.Second, func() bool { return strings.HasSuffix(strings.TrimSpace(term.screen()), "e2e>") })
+	everything.gone()
+	term.line("stty -a > " + data + "/after")
+	until(t, "the terminal's settings", 5*time.Second, func() bool {
+		after, err := os.ReadFile(data + "/after")
+		return err == nil && strings.Contains(string(after), "speed")
+	})
+	was, _ := os.ReadFile(data + "/before")
+	is, _ := os.ReadFile(data + "/after")
+	if string(was) != string(is) {
+		t.Errorf("the terminal was left changed:\n%s\nwas\n%s", is, was)
+	}
+}
+
+// pressReaches presses a key on one page and waits for the game to have counted it in another's
+// picture.
+func pressReaches(t *testing.T, b *browser, from, to string) {
+	t.Helper()
+	before := b.code(to)
+	if before == nil {
+		t.Fatalf("no picture on page %s", to)
+	}
+	b.do(from, "key", args{"key": "Space"})
+	until(t, "the key press of "+from+" in the picture of "+to, 5*time.Second, func() bool {
+		c := b.code(to)
+		return c != nil && (c.Keys-before.Keys)&255 == 1
+	})
+}
+
+// shots takes a picture of every page.
+func (b *browser) shots(moment string) {
+	b.t.Helper()
+	for _, page := range []string{"player", "viewer", "watcher"} {
+		b.do(page, "shot", args{"file": artifact(page + "-" + moment + ".png")})
+	}
+}

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// process is a process as the kernel tells it apart from a later one with the same number.
+type process struct {
+	pid     int
+	started string // in clock ticks since boot
+	command string
+}
+
+// table lists all processes with their parents.
+func table() map[process]int {
+	all := map[process]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		text := string(content)
+		closing := strings.LastIndexByte(text, ')')
+		fields := strings.Fields(text[closing+1:])
+		pid, _ := strconv.Atoi(text[:strings.IndexByte(text, ' ')])
+		parent, _ := strconv.Atoi(fields[1])
+		if fields[0] == "Z" {
+			continue
+		}
+		all[process{pid, fields[19], text[strings.IndexByte(text, '(')+1 : closing]}] = parent
+	}
+	return all
+}
+
+// family watches a process and notes everything it ever starts.
+type family struct {
+	t    *testing.T
+	stop chan struct{}
+	done chan struct{}
+	mu   sync.Mutex // protects seen
+	seen map[process]bool
+}
+
+// watchFamily notes the descendants of a process from now on, without counting the process itself.
+func watchFamily(t *testing.T, ancestor int) *family {
+	t.Helper()
+	f := &family{t: t, stop: make(chan struct{}), done: make(chan struct{}), seen: map[process]bool{}}
+	go func() {
+		defer close(f.done)
+		for {
+			f.look(ancestor)
+			select {
+			case <-f.stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return f
+}
+
+func (f *family) look(ancestor int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := table()
+	related := map[int]bool{ancestor: true}
+	for p := range f.seen {
+		if _, alive := all[p]; alive {
+			related[p.pid] = true
+		}
+	}
+	for grown := true; grown; {
+		grown = false
+		for p, parent := range all {
+			if related[parent] && !related[p.pid] {
+				related[p.pid], f.seen[p], grown = true, true, true
+			}
+		}
+	}
+}
+
+// commands are the names of everything seen.
+func (f *family) commands() map[string]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	names := map[string]bool{}
+	for p := range f.seen {
+		names[p.command] = true
+	}
+	return names
+}
+
+// gone fails the test if anything that was ever seen is still alive.
+func (f *family) gone() {
+	f.t.Helper()
+	close(f.stop)
+	<-f.done
+	all := table()
+	var left []string
+	for p := range f.seen {
+		if _, alive := all[p]; alive {
+			left = append(left, fmt.Sprintf("%s (%d)", p.command, p.pid))
+		}
+	}
+	if len(left) > 0 {
+		f.t.Errorf("left running: %s", strings.Join(left, ", "))
+	}
+}

@@ -1,0 +1,424 @@
+package capture_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image/jpeg"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"hotseat/sidecar/capture"
+	"hotseat/sidecar/testscreen"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for something that must come.
+const patience = 10 * time.Second
+
+func open(t testing.TB, cfg capture.Config) *capture.Pipeline {
+	t.Helper()
+	p, err := capture.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// next waits for a value and fails the test when the capture fails first.
+func next[T any](t testing.TB, p *capture.Pipeline, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case err := <-p.Err():
+		t.Fatalf("capture failed while the test waited for %s: %v", what, err)
+	case <-time.After(patience):
+		t.Fatalf("no %s within %v", what, patience)
+	}
+	panic("unreachable")
+}
+
+// logs collects warnings.
+type logs struct{ ch chan string }
+
+func newLogs() *logs                                         { return &logs{ch: make(chan string, 100)} }
+func (l *logs) Enabled(_ context.Context, v slog.Level) bool { return v >= slog.LevelWarn }
+func (l *logs) WithAttrs([]slog.Attr) slog.Handler           { return l }
+func (l *logs) WithGroup(string) slog.Handler                { return l }
+func (l *logs) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	select {
+	case l.ch <- text:
+	default:
+	}
+	return nil
+}
+
+// nalTypes lists the types of the NAL units of an access unit in Annex B form.
+func nalTypes(unit []byte) (types []byte) {
+	for i := 0; i+3 < len(unit); i++ {
+		if unit[i] == 0 && unit[i+1] == 0 && unit[i+2] == 1 {
+			types = append(types, unit[i+3]&0x1f)
+			i += 3
+		}
+	}
+	return types
+}
+
+const (
+	nalIDR, nalSPS, nalPPS = 5, 7, 8
+)
+
+func TestStreamBeginsWithSPSPPSAndIDRAndDecodes(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 640, 360)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 640, Height: 360, BitrateKbps: 1500})
+
+	var units [][]byte
+	for range 45 {
+		s := next(t, p, p.Video(), "access unit")
+		types := nalTypes(s.Data)
+		if idr := slices.Contains(types, nalIDR); idr != s.KeyFrame {
+			t.Errorf("unit %d: KeyFrame is %v, NAL units are %v", len(units), s.KeyFrame, types)
+		}
+		units = append(units, s.Data)
+	}
+	first := nalTypes(units[0])
+	sps, pps, idr := slices.Index(first, nalSPS), slices.Index(first, nalPPS), slices.Index(first, nalIDR)
+	if sps < 0 || pps < sps || idr < pps {
+		t.Fatalf("the first access unit holds %v, want SPS, PPS, IDR in this order", first)
+	}
+	// profile_idc 66 with constraint_set1: constrained baseline (H.264 A.2.1.1).
+	at := bytes.Index(units[0], []byte{0, 0, 1, 0x67})
+	if got := units[0][at+4 : at+6]; got[0] != 66 || got[1]&0x40 == 0 {
+		t.Errorf("profile bytes %x, want constrained baseline 42, 4x", got)
+	}
+	pictures := newDecoder(t).decodeAll(units)
+	if len(pictures) != len(units) {
+		t.Fatalf("%d access units decode to %d pictures: B-frames, or broken", len(units), len(pictures))
+	}
+	last := pictures[len(pictures)-1]
+	if last.width != 640 || last.height != 360 {
+		t.Errorf("pictures are %dx%d", last.width, last.height)
+	}
+	if at, ok := testscreen.ReadCode(last.luma, last.width); !ok || time.Since(at) > patience {
+		t.Errorf("the time in the picture cannot be read back: %v ago, parity %v", time.Since(at), ok)
+	}
+}
+
+func TestPictureIsScaledToTheWantedSize(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 800, 600)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 640, Height: 360, BitrateKbps: 1000})
+	var units [][]byte
+	for range 3 {
+		units = append(units, next(t, p, p.Video(), "access unit").Data)
+	}
+	if pic := newDecoder(t).decodeAll(units)[0]; pic.width != 640 || pic.height != 360 {
+		t.Errorf("an 800x600 display gave %dx%d, want 640x360", pic.width, pic.height)
+	}
+}
+
+func TestForcedKeyFrameComesQuickly(t *testing.T) {
+	display := testscreen.Start(t, 640, 360)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 640, Height: 360, KeyFrameInterval: time.Minute})
+	next(t, p, p.Video(), "access unit")
+	var worst time.Duration
+	for range 5 {
+		for range 7 { // some deltas between
+			next(t, p, p.Video(), "access unit")
+		}
+		asked := time.Now()
+		p.ForceKeyFrame()
+		for n := 0; ; n++ {
+			s := next(t, p, p.Video(), "access unit")
+			if s.KeyFrame {
+				if types := nalTypes(s.Data); !slices.Contains(types, nalSPS) || !slices.Contains(types, nalPPS) {
+					t.Errorf("a forced key frame holds %v, want SPS and PPS too", types)
+				}
+				worst = max(worst, time.Since(asked))
+				break
+			}
+			if n > 30 {
+				t.Fatal("no key frame within 30 pictures")
+			}
+		}
+	}
+	t.Logf("slowest key frame after %v", worst)
+	if worst > 250*time.Millisecond {
+		t.Errorf("a key frame took %v", worst)
+	}
+}
+
+func TestKeyFramesComeInTheirInterval(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 320, 240)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, KeyFrameInterval: 500 * time.Millisecond})
+	since := 0
+	for range 60 {
+		if s := next(t, p, p.Video(), "access unit"); s.KeyFrame {
+			since = 0
+		} else if since++; since >= 15 {
+			t.Fatalf("%d pictures since the last key frame, want one each 15", since)
+		}
+	}
+}
+
+func TestSlowReaderLosesOldPicturesButNeverAReference(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 320, 240)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, QueueFrames: 4, KeyFrameInterval: time.Minute})
+	next(t, p, p.Video(), "access unit")
+	// Not reading: pictures are made all the same, and dropped.
+	for end := time.Now().Add(patience); p.Stats().Dropped < 10; {
+		if time.Now().After(end) {
+			t.Fatalf("nothing was dropped: %+v", p.Stats())
+		}
+		time.Sleep(10 * time.Millisecond) // polls a counter, with a deadline
+	}
+	// What is left begins with a key frame, and then the stream goes on.
+	if s := next(t, p, p.Video(), "access unit"); !s.KeyFrame {
+		t.Error("after a gap the reader got an access unit that refers to what it did not get")
+	}
+	var units [][]byte
+	p.ForceKeyFrame()
+	for len(units) < 20 {
+		s := next(t, p, p.Video(), "access unit")
+		if len(units) > 0 || s.KeyFrame {
+			units = append(units, s.Data)
+		}
+	}
+	if got := len(newDecoder(t).decodeAll(units)); got != len(units) {
+		t.Errorf("%d access units after the gap decode to %d pictures", len(units), got)
+	}
+}
+
+func TestThumbnailsAreSmallJPEGs(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 1280, 720)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, ThumbnailInterval: 200 * time.Millisecond})
+	for range 2 {
+		raw := next(t, p, p.Thumbnails(), "thumbnail")
+		img, err := jpeg.Decode(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := img.Bounds().Size(); size.X != 320 || size.Y != 180 {
+			t.Errorf("thumbnail is %v, want 320x180", size)
+		}
+		if len(raw) > 24<<10 {
+			t.Errorf("thumbnail has %d bytes", len(raw))
+		}
+	}
+}
+
+func TestThumbnailsOfBusyPicturesAreMadeSmaller(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 640, 360)
+	testscreen.Paint(t, display, 30)
+	usual := capture.Config{Display: display, Width: 640, Height: 360, ThumbnailInterval: 100 * time.Millisecond}
+	p := open(t, usual)
+	next(t, p, p.Thumbnails(), "thumbnail")
+	size := len(next(t, p, p.Thumbnails(), "thumbnail"))
+	p.Close()
+
+	usual.ThumbnailMaxBytes = size * 3 / 4
+	p = open(t, usual)
+	if got := len(next(t, p, p.Thumbnails(), "thumbnail")); got > usual.ThumbnailMaxBytes {
+		t.Errorf("thumbnail of %d bytes, at most %d are wanted", got, usual.ThumbnailMaxBytes)
+	}
+}
+
+func TestSoundIsCapturedOnTheSameClock(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 320, 240)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true, PulseServer: testscreen.Sound(t)})
+	var last capture.Sample
+	for i := range 25 {
+		s := next(t, p, p.Audio(), "Opus packet")
+		if i > 0 && (s.RunningTime <= last.RunningTime || s.RunningTime-last.RunningTime > 60*time.Millisecond) {
+			t.Errorf("packet at %v after one at %v", s.RunningTime, last.RunningTime)
+		}
+		last = s
+	}
+	var video capture.Sample
+	for i := 0; i < 100 && video.RunningTime < last.RunningTime; i++ {
+		video = next(t, p, p.Video(), "access unit")
+	}
+	if d := video.RunningTime - last.RunningTime; d.Abs() > 500*time.Millisecond {
+		t.Errorf("sound is at %v when the picture is at %v", last.RunningTime, video.RunningTime)
+	}
+	if !p.Stats().Audio {
+		t.Error("stats do not say that sound flows")
+	}
+}
+
+func TestWithoutASoundServerThePictureIsCapturedWithOneWarning(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 320, 240)
+	testscreen.Paint(t, display, 30)
+	l := newLogs()
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true,
+		PulseServer: "unix:/nonexistent/native", Log: slog.New(l)})
+	for range 10 {
+		next(t, p, p.Video(), "access unit")
+	}
+	got := next(t, p, l.ch, "warning")
+	if !strings.Contains(got, "no sound") || !strings.Contains(got, "/nonexistent/native") {
+		t.Errorf("warning %q, want it to name the missing sound server", got)
+	}
+	if st := p.Stats(); st.Audio || st.AudioPackets != 0 {
+		t.Errorf("stats %+v, want no sound", st)
+	}
+}
+
+func TestGPUEncoderFallsBackToX264AndSaysSo(t *testing.T) {
+	t.Parallel()
+	display := testscreen.Start(t, 320, 240)
+	l := newLogs()
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Encoder: capture.EncoderGPU, Log: slog.New(l)})
+	next(t, p, p.Video(), "access unit")
+	switch st := p.Stats(); {
+	case st.Encoder == capture.NameNVENC && !st.Fallback: // a machine with a GPU
+	case st.Encoder == capture.NameX264 && st.Fallback:
+		if got := next(t, p, l.ch, "warning"); !strings.Contains(got, "falling back to x264") {
+			t.Errorf("warning %q", got)
+		}
+	default:
+		t.Errorf("encoder %q, fallback %v", st.Encoder, st.Fallback)
+	}
+}
+
+func TestMissingDisplayIsNamed(t *testing.T) {
+	_, err := capture.Open(capture.Config{Display: ":4711"})
+	if err == nil || !strings.Contains(err.Error(), `cannot open X display ":4711"`) || !strings.Contains(err.Error(), "DISPLAY") {
+		t.Errorf("error %v, want it to name the display", err)
+	}
+	t.Setenv("DISPLAY", "")
+	if _, err := capture.Open(capture.Config{}); err == nil || !strings.Contains(err.Error(), "set DISPLAY") {
+		t.Errorf("error %v, want it to ask for DISPLAY", err)
+	}
+}
+
+// TestMissingPluginNamesItsDebianPackage runs this test again in a process that sees none of
+// GStreamer's plug-ins: the registry is read once per process.
+func TestMissingPluginNamesItsDebianPackage(t *testing.T) {
+	const inside = "HOTSEAT_TEST_WITHOUT_PLUGINS"
+	if display := os.Getenv(inside); display != "" {
+		_, err := capture.Open(capture.Config{Display: display})
+		var missing *capture.MissingElementError
+		if !errors.As(err, &missing) || !strings.Contains(err.Error(), "apt-get install gstreamer1.0-plugins-good") {
+			t.Errorf("error %v, want the Debian package of ximagesrc", err)
+		}
+		return
+	}
+	display := testscreen.Start(t, 320, 240)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestMissingPluginNamesItsDebianPackage$")
+	empty := t.TempDir()
+	cmd.Env = append(os.Environ(), inside+"="+display,
+		"GST_PLUGIN_SYSTEM_PATH_1_0="+empty, "GST_PLUGIN_PATH_1_0="+empty, "GST_REGISTRY_1_0="+empty+"/registry")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestDisplayThatGoesAwayEndsTheCaptureNotTheProcess(t *testing.T) {
+	t.Parallel()
+	display, server := testscreen.StartProcess(t, 320, 240)
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240})
+	next(t, p, p.Video(), "access unit")
+	_ = server.Kill()
+	select {
+	case err := <-p.Err():
+		if !errors.Is(err, capture.ErrDisplayGone) {
+			t.Errorf("error %v, want %v", err, capture.ErrDisplayGone)
+		}
+	case <-time.After(patience):
+		t.Fatal("the capture did not notice")
+	}
+	start := time.Now()
+	p.Close()
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("Close took %v", took)
+	}
+}
+
+func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
+	for want, cfg := range map[string]capture.Config{
+		"width is 12":           {Width: 12},
+		"even":                  {Width: 641},
+		"frame rate is 500":     {Framerate: 500},
+		"video bitrate":         {BitrateKbps: 1},
+		`encoder "quantum"`:     {Encoder: "quantum"},
+		`x264 preset "placebo"`: {Preset: "placebo"},
+		"key frame interval":    {KeyFrameInterval: time.Hour},
+		"thumbnail interval":    {ThumbnailInterval: time.Millisecond},
+		"display":               {Display: ":0 ! filesink location=/tmp/x"},
+	} {
+		if _, err := capture.Open(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want %q in it", cfg, err, want)
+		}
+	}
+}
+
+func TestCloseIsQuickAndRepeatable(t *testing.T) {
+	display := testscreen.Start(t, 320, 240)
+	p, err := capture.Open(capture.Config{Display: display, Width: 320, Height: 240})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close() // never started
+	p.Close()
+
+	p = open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true, PulseServer: "unix:/nonexistent/native"})
+	next(t, p, p.Video(), "access unit")
+	start := time.Now()
+	p.Close()
+	p.Close()
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("Close took %v", took)
+	}
+}
+
+// TestCaptureStaysCloseBehindTheGame: whatever the chance of the start, the lock brings the
+// grab to a few milliseconds behind the drawing.
+func TestCaptureStaysCloseBehindTheGame(t *testing.T) {
+	display := testscreen.Start(t, 320, 240)
+	testscreen.Paint(t, display, 30)
+	p := open(t, capture.Config{Display: display, Width: 320, Height: 240})
+	good := 0
+	for end := time.Now().Add(patience); good < 2; {
+		for range 16 { // one window of the lock
+			next(t, p, p.Video(), "access unit")
+		}
+		if age := p.Stats().PictureAge; age > 0 && age < 10*time.Millisecond {
+			good++
+		} else {
+			good = 0
+		}
+		if time.Now().After(end) {
+			t.Fatalf("pictures are %v old when they are grabbed: %+v", p.Stats().PictureAge, p.Stats())
+		}
+	}
+}

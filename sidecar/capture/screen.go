@@ -1,0 +1,88 @@
+package capture
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/damage"
+	"github.com/jezek/xgb/xfixes"
+	"github.com/jezek/xgb/xproto"
+)
+
+// screen is our own connection to the display, beside the one of ximagesrc: it proves that
+// the display is there, with a better error than GStreamer's, and reports when it is drawn on.
+type screen struct {
+	conn   *xgb.Conn
+	root   xproto.Window
+	damage bool // the display reports damage
+	once   sync.Once
+}
+
+// quietXGB: xgb logs to standard error by itself, even that there is no authority file.
+var quietXGB = sync.OnceFunc(func() { xgb.Logger.SetOutput(io.Discard) })
+
+func dialScreen(display string) (*screen, error) {
+	quietXGB()
+	shown := display
+	if shown == "" {
+		shown = os.Getenv("DISPLAY")
+	}
+	if shown == "" {
+		return nil, fmt.Errorf("capture: no display: set DISPLAY to the X display of the game, such as :0")
+	}
+	conn, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		return nil, fmt.Errorf("capture: cannot open X display %q: %w: is the X server running, and is DISPLAY right?", shown, err)
+	}
+	s := &screen{conn: conn, root: xproto.Setup(conn).DefaultScreen(conn).Root}
+	s.damage = s.initDamage() == nil
+	return s, nil
+}
+
+// initDamage agrees on versions, which both extensions demand before any other request.
+func (s *screen) initDamage() error {
+	if err := xfixes.Init(s.conn); err != nil {
+		return err
+	}
+	if _, err := xfixes.QueryVersion(s.conn, 5, 0).Reply(); err != nil {
+		return err
+	}
+	if err := damage.Init(s.conn); err != nil {
+		return err
+	}
+	_, err := damage.QueryVersion(s.conn, 1, 1).Reply()
+	return err
+}
+
+// settle is the pause before damage is cleared and reported anew. It bounds the requests that
+// we make to 500 a second, and is the precision with which drawing is noticed.
+const settle = 2 * time.Millisecond
+
+// watch calls drawn, unless it is nil, soon after the display was drawn on, until the connection
+// ends: by close, or because the X server went away.
+func (s *screen) watch(drawn func()) {
+	if s.damage && drawn != nil {
+		// NonEmpty: one event when the first rectangle is drawn after damage was cleared. The
+		// other levels send one per rectangle, thousands a second for some games.
+		if id, err := damage.NewDamageId(s.conn); err == nil {
+			damage.Create(s.conn, id, xproto.Drawable(s.root), damage.ReportLevelNonEmpty)
+		}
+	}
+	for {
+		ev, err := s.conn.WaitForEvent()
+		if ev == nil && err == nil {
+			return
+		}
+		if d, ok := ev.(damage.NotifyEvent); ok {
+			drawn()
+			time.Sleep(settle)
+			damage.Subtract(s.conn, d.Damage, 0, 0)
+		}
+	}
+}
+
+func (s *screen) close() { s.once.Do(s.conn.Close) }

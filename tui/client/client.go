@@ -1,0 +1,188 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"hotseat/backend/events"
+	"hotseat/backend/playtest"
+)
+
+const (
+	// defaultInterval lets at most thirty updates a second through: the rate at which the screen
+	// is worth drawing.
+	defaultInterval = time.Second / 30
+	// firstRetry and lastRetry bound the back-off while the backend cannot be reached at the
+	// start; the demo starts backend and console together, so the first tries are quick.
+	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
+)
+
+// Config of a Client. URL, Email and Password are needed, the rest has defaults.
+type Config struct {
+	URL             string // of the backend: http://127.0.0.1:8470
+	Email, Password string
+	HTTPClient      *http.Client
+	Now             func() time.Time
+	Log             *slog.Logger
+	Interval        time.Duration // between updates at least; default a thirtieth of a second
+	KeepRaw         bool          // Update.Raw is filled, for programs that want the JSON
+}
+
+// Client is the network side of one console. Make it with New, read Updates, call Run.
+type Client struct {
+	cfg     Config
+	updates chan Update
+	do      chan func(*loop) // work for the goroutine that owns the state
+	done    chan struct{}    // closed when the loop no longer takes work
+
+	mu  sync.Mutex // protects what follows; never held over I/O
+	api *api
+	bus *events.Client
+}
+
+// New checks the configuration; it connects nothing.
+func New(cfg Config) (*Client, error) {
+	address, err := url.Parse(cfg.URL)
+	if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
+		return nil, fmt.Errorf("the backend's address %q must begin with http:// or https://", cfg.URL)
+	}
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = &http.Client{}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Interval <= 0 {
+		cfg.Interval = defaultInterval
+	}
+	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
+	return &Client{cfg: cfg, updates: make(chan Update, 1), do: make(chan func(*loop)), done: make(chan struct{})}, nil
+}
+
+// Updates is where news arrives, from one reader's view. It is closed when Run returns.
+func (c *Client) Updates() <-chan Update { return c.updates }
+
+// Run signs in and keeps everything up to date until the context ends (nil is returned) or
+// signing in is refused (an error that wraps ErrSignIn). It can be called once.
+func (c *Client) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer close(c.updates)
+	defer work.Wait()
+	defer cancel()
+
+	refused := make(chan error, 1)
+	work.Go(func() {
+		if err := c.connect(ctx); err != nil {
+			refused <- err
+			cancel()
+		}
+	})
+	newLoop(c, ctx).run()
+	select {
+	case err := <-refused:
+		return err
+	default:
+		return nil
+	}
+}
+
+// connect finds the backend, signs in, and runs the connection to the event channels. It returns
+// an error only if trying again is of no use.
+func (c *Client) connect(ctx context.Context) error {
+	var me playtest.Person
+	wait := firstRetry
+	for {
+		var err error
+		if me, err = c.hello(ctx); err == nil {
+			break
+		}
+		if errors.Is(err, ErrSignIn) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.cfg.Log.Debug("cannot reach the backend yet", "error", err)
+		c.post(ctx, func(l *loop) { l.setConnection(SigningIn, err) })
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, lastRetry)
+	}
+	c.post(ctx, func(l *loop) { l.begin(me) })
+	_ = c.bus.Run(ctx) // only the end of ctx ends it
+	return nil
+}
+
+// hello reads the configuration, signs in and asks who that is.
+func (c *Client) hello(ctx context.Context) (playtest.Person, error) {
+	anyone := &api{base: c.cfg.URL, http: c.cfg.HTTPClient}
+	var conf config
+	if err := anyone.call(ctx, http.MethodGet, "/api/config", nil, &conf); err != nil {
+		return playtest.Person{}, err
+	}
+	who := &signIn{
+		http: c.cfg.HTTPClient, now: c.cfg.Now, endpoint: cognitoEndpoint(conf), clientID: conf.Cognito.ClientID,
+		email: c.cfg.Email, password: c.cfg.Password,
+	}
+	if _, _, err := who.token(ctx); err != nil {
+		return playtest.Person{}, err
+	}
+	signedIn := &api{base: c.cfg.URL, http: c.cfg.HTTPClient, token: who.token}
+	var me playtest.Person
+	if err := signedIn.call(ctx, http.MethodGet, "/api/me", nil, &me); err != nil {
+		return playtest.Person{}, err
+	}
+	bus, err := events.NewClient(events.Config{
+		RealtimeURL: conf.Events.RealtimeURL, Host: conf.Events.Host, Token: who.token,
+		Log: c.cfg.Log, Now: c.cfg.Now,
+		OnState:     func(s events.State) { c.post(ctx, func(l *loop) { l.busState(s) }) },
+		OnReconnect: func(context.Context) { c.post(ctx, func(l *loop) { l.catchUpAll() }) },
+	})
+	if err != nil {
+		return playtest.Person{}, err
+	}
+	c.mu.Lock()
+	c.api, c.bus = signedIn, bus
+	c.mu.Unlock()
+	return me, nil
+}
+
+// Open says which session the person looks at ("" for none): its log is read even if it has
+// ended, others see the person's presence there.
+func (c *Client) Open(session string) {
+	c.postSoon(func(l *loop) { l.open(session) })
+}
+
+func (c *Client) refreshList() {
+	c.postSoon(func(l *loop) { l.refresh() })
+}
+
+// post hands work to the loop and waits until it is taken, or the context ends.
+func (c *Client) post(ctx context.Context, work func(*loop)) {
+	select {
+	case c.do <- work:
+	case <-ctx.Done():
+	}
+}
+
+// postSoon is post for callers without a context: the end of the loop lets them go.
+func (c *Client) postSoon(work func(*loop)) {
+	select {
+	case c.do <- work:
+	case <-c.done:
+	}
+}

@@ -1,0 +1,389 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"hotseat/tui/client"
+)
+
+// previewWidth is the width from which the chosen session is shown beside the list.
+const previewWidth = 150
+
+func (m *Model) pressLobby(msg tea.KeyPressMsg) tea.Cmd {
+	b := m.chosenBoard()
+	if cmd, ok := m.decide(msg, b); ok {
+		return cmd
+	}
+	k := m.keys
+	switch {
+	case key.Matches(msg, k.Back):
+		return tea.Quit
+	case key.Matches(msg, k.New):
+		if m.opts.ReadOnly {
+			m.say(toneWarn, "this console is read-only")
+			return nil
+		}
+		return m.askApplications()
+	case key.Matches(msg, k.Open):
+		if b == nil {
+			m.say(toneWarn, "there is no playtest to open: n starts one")
+			return nil
+		}
+		return m.enter(b.info.ID)
+	case key.Matches(msg, k.Up):
+		m.moveCursor(-1)
+	case key.Matches(msg, k.Down):
+		m.moveCursor(1)
+	case key.Matches(msg, k.PageUp):
+		m.moveCursor(-m.height / 2)
+	case key.Matches(msg, k.PageDown):
+		m.moveCursor(m.height / 2)
+	case key.Matches(msg, k.Top):
+		m.moveCursor(-len(m.boards))
+	case key.Matches(msg, k.Bottom):
+		m.moveCursor(len(m.boards))
+	case key.Matches(msg, k.Next, k.Prev, k.Number, k.Zoom, k.Picture):
+		m.say(toneQuiet, "open a playtest first: enter")
+	}
+	return nil
+}
+
+func (m *Model) moveCursor(by int) {
+	list := m.sorted()
+	if len(list) == 0 {
+		return
+	}
+	at := 0
+	for i, b := range list {
+		if b.info.ID == m.cursor {
+			at = i
+		}
+	}
+	m.cursor = list[min(max(at+by, 0), len(list)-1)].info.ID
+}
+
+func (m *Model) lobbyHeader() string {
+	s := m.styles
+	running := 0
+	for _, b := range m.boards {
+		if !b.ended() {
+			running++
+		}
+	}
+	left := " " + s.badge.Render(" hotseat ") + "  " + s.muted.Render(plural(running, "playtest")+" running")
+	t, word := m.connectionWord()
+	right := s.tone(t).Render(word)
+	if who := m.who(); who != "" && m.width >= 72 {
+		right += s.dim.Render(" · ") + s.muted.Render(who)
+	}
+	return sides(left, right+" ", m.width)
+}
+
+// lobby is the list, with what else there is room for: the chosen session beside or below it, the
+// ways into the page at the bottom.
+func (m *Model) lobby(w, h int) []string {
+	list := m.sorted()
+	table, preview, access := m.lobbyLayout(list, w, h)
+	lines := m.frame(table.w, table.h, m.styles.bold.Render("playtests"), "", false, m.lobbyTable(list, table.w-4, table.h-2))
+	switch chosen := m.chosenBoard(); {
+	case preview.w == 0:
+	case preview.x > 0:
+		for i, l := range m.previewBeside(chosen, preview.w, preview.h) {
+			lines[i] += l
+		}
+	default:
+		lines = append(lines, m.previewBelow(chosen, preview.w, preview.h)...)
+	}
+	if access.h > 0 {
+		lines = append(lines, m.frame(w, access.h, m.styles.bold.Render("join in a browser"), m.styles.muted.Render("u"), false, m.accessLines())...)
+	}
+	return lines
+}
+
+// lobbyLayout cuts the lobby's body; a rectangle without width is not drawn.
+func (m *Model) lobbyLayout(list []*board, w, h int) (table, preview, access rect) {
+	if n := len(m.accessLines()) + 2; len(m.opts.Access) > 0 && h-n >= 9 {
+		access = rect{0, h - n, w, n}
+	}
+	table = rect{0, 0, w, h - access.h}
+	if len(list) == 0 {
+		return table, preview, access
+	}
+	if w >= previewWidth {
+		side := min(w*2/5, 76)
+		preview = rect{w - side, 0, side, table.h}
+		table.w -= side
+		return table, preview, access
+	}
+	rows := 4
+	for _, b := range list {
+		rows += m.lobbyRow(b)
+	}
+	if rows = max(rows, 8); w >= 96 && table.h-rows >= 12 {
+		preview = rect{0, rows, w, table.h - rows}
+		table.h = rows
+	}
+	return table, preview, access
+}
+
+// lobbyRow is how many lines a session takes in the list.
+func (m *Model) lobbyRow(b *board) int {
+	if weight, _ := b.need(m.at); weight > 0 {
+		return 2
+	}
+	return 1
+}
+
+// column is one column of the lobby's table.
+type lobbyColumn struct {
+	title string
+	width int
+	right bool // numbers
+	cell  func(b *board) string
+}
+
+func (m *Model) lobbyColumns(w int) []lobbyColumn {
+	s := m.styles
+	status := lobbyColumn{"state", 10, false, func(b *board) string {
+		return s.tone(statusTone(b.status())).Render(statusIcon(b.status()) + " " + shortStatus(b.status()))
+	}}
+	game := lobbyColumn{"game", 18, false, func(b *board) string {
+		if b.ended() {
+			return s.muted.Render(b.title())
+		}
+		return s.bold.Render(b.title())
+	}}
+	seat := lobbyColumn{"seat", 18, false, func(b *board) string {
+		seat := b.seat()
+		if h := b.state.Handover; h != nil {
+			return s.warn.Render("→ ") + s.name(h.Request.Person.ID, h.Request.Person.Name)
+		}
+		if seat.Holder == nil {
+			return s.muted.Render("–")
+		}
+		return s.name(seat.Holder.ID, seat.Holder.Name) + s.muted.Render(" "+clock(m.since(seat.Since)))
+	}}
+	waiting := lobbyColumn{"wait", 4, true, func(b *board) string { return m.count(max(len(b.state.Queue), m.listWaiting(b)), s.warn.Render) }}
+	viewers := lobbyColumn{"view", 4, true, func(b *board) string { return m.count(b.watching(m.at), s.text.Render) }}
+	sidecar := lobbyColumn{"sidecar", 28, false, func(b *board) string {
+		t, word := b.judge(m.at)
+		if h := b.health; h != nil && !b.ended() && m.at.Sub(h.At) < silentAfter && h.State == "live" {
+			return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf("  %.0f fps  %s kbps", h.FPS, thousands(h.BitrateKbps)))
+		}
+		return s.tone(t).Render(word)
+	}}
+	left := lobbyColumn{"left", 7, true, func(b *board) string {
+		d, ok := b.left(m.at)
+		switch {
+		case !ok:
+			return s.muted.Render("–")
+		case d.Minutes() < 5:
+			return s.warn.Render(clock(d))
+		}
+		return s.text.Render(clock(d))
+	}}
+	switch {
+	case w >= 110:
+		game.width, seat.width = w-92, 24
+		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}
+	case w >= 96:
+		game.width, seat.width = w-84, 16
+		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}
+	case w >= 70:
+		sidecar.width = 14
+		game.width = w - 2 - 10 - 18 - 4 - 4 - 14 - 7 - 12
+		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}
+	case w >= 52:
+		game.width, seat.width = w-2-10-15-4-7-8, 15
+		return []lobbyColumn{status, game, seat, waiting, left}
+	}
+	game.width = w - 2 - 10 - 4 - 7 - 6
+	return []lobbyColumn{status, game, waiting, left}
+}
+
+func (m *Model) count(n int, style func(...string) string) string {
+	if n == 0 {
+		return m.styles.muted.Render("–")
+	}
+	return style(fmt.Sprint(n))
+}
+
+// listWaiting is the list's number of waiting people, until the log is read.
+func (m *Model) listWaiting(b *board) int {
+	if b.state.Seq > 0 {
+		return 0
+	}
+	return b.info.Waiting
+}
+
+func (m *Model) lobbyTable(list []*board, w, h int) []string {
+	s := m.styles
+	if len(list) == 0 {
+		return m.emptyLobby(h)
+	}
+	columns := m.lobbyColumns(w)
+	head := "  "
+	for i, c := range columns {
+		if i > 0 {
+			head += "  "
+		}
+		head += s.muted.Render(align(c.title, c.width, c.right))
+	}
+	lines := []string{head, ""}
+	chosen := m.chosenBoard()
+	first, rows := m.lobbyWindow(list, chosen, h-len(lines))
+	for _, b := range list[first : first+rows] {
+		line := "  "
+		if b == chosen {
+			line = s.accent.Render("▸ ")
+		}
+		for i, c := range columns {
+			if i > 0 {
+				line += "  "
+			}
+			line += align(c.cell(b), c.width, c.right)
+		}
+		lines = append(lines, m.highlight(line, w, b == chosen))
+		if weight, need := b.need(m.at); weight > 0 && len(lines) < h {
+			lines = append(lines, m.highlight("  "+s.faint.Render("└ ")+s.warn.Render("! "+need), w, b == chosen))
+		}
+	}
+	return lines
+}
+
+// lobbyWindow says which row is the first when not all fit, so that the chosen one is seen,
+// and how many are drawn.
+func (m *Model) lobbyWindow(list []*board, chosen *board, h int) (first, rows int) {
+	at := 0
+	for i, b := range list {
+		if b == chosen {
+			at = i
+		}
+	}
+	used := 0
+	for first = at; first >= 0; first-- {
+		if used += m.lobbyRow(list[first]); used > h {
+			break
+		}
+	}
+	first = min(first+1, at)
+	used = 0
+	for _, b := range list[first:] {
+		if used += m.lobbyRow(b); used > h && rows > 0 {
+			break
+		}
+		rows++
+	}
+	return first, rows
+}
+
+// highlight gives a chosen line its background, under the colours that it has.
+func (m *Model) highlight(line string, w int, chosen bool) string {
+	line = fit(line, w)
+	if !chosen {
+		return line
+	}
+	const mark = "\x00"
+	on, off, ok := strings.Cut(m.styles.chosen.Render(mark), mark)
+	if !ok || on == "" {
+		return line
+	}
+	return on + strings.ReplaceAll(line, "\x1b[m", "\x1b[m"+on) + off
+}
+
+func align(text string, w int, right bool) string {
+	if !right {
+		return fit(text, w)
+	}
+	text = fit(text, w)
+	trimmed := strings.TrimRight(text, " ")
+	return strings.Repeat(" ", len(text)-len(trimmed)) + trimmed
+}
+
+// emptyLobby says what to do.
+func (m *Model) emptyLobby(h int) []string {
+	s := m.styles
+	var say []string
+	switch {
+	case m.conn.Phase != client.Live && !m.listed:
+		say = []string{s.muted.Render(string(m.conn.Phase) + " …")}
+		if m.conn.Err != nil {
+			say = append(say, "", s.warn.Render("! "+safe(m.conn.Err.Error())), s.muted.Render("it is tried again by itself"))
+		}
+	case !m.listed:
+		say = []string{s.muted.Render("looking for playtests …")}
+	case m.opts.ReadOnly:
+		say = []string{s.bold.Render("No playtest runs."), "", s.muted.Render("This console is read-only; playtests that others start appear here.")}
+	default:
+		say = []string{
+			s.bold.Render("No playtest runs."), "",
+			s.muted.Render("Press ") + s.key.Render("n") + s.muted.Render(" to start one. It opens by itself;"),
+			s.muted.Render("people then join from the page and ask for the seat."),
+		}
+	}
+	lines := make([]string, max(0, (h-len(say))/3))
+	for _, l := range say {
+		lines = append(lines, "  "+l)
+	}
+	return lines
+}
+
+// previewBeside is the chosen session in short, beside the list.
+func (m *Model) previewBeside(b *board, w, h int) []string {
+	s := m.styles
+	inner := w - 4
+	var body []string
+	if b.picture != nil && m.picture {
+		_, film := m.picturePane(b, inner, min((inner*9+31)/32, h/2))
+		body = append(append(body, film...), "")
+	}
+	body = append(body, m.seatFacts(b, inner)...)
+	body = append(body, "", s.faint.Render(strings.Repeat("─", inner)), "")
+	if room := h - 2 - len(body); room > 0 {
+		_, chat := m.chatLines(b, inner, room, -1)
+		body = append(body, chat...)
+	}
+	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(b.info.ID), false, body)
+}
+
+// previewBelow is the same below the list: the picture, and the words beside it.
+func (m *Model) previewBelow(b *board, w, h int) []string {
+	s := m.styles
+	inner, rows := w-4, h-2
+	film := 0
+	var left []string
+	if b.picture != nil && m.picture {
+		film = min(rows*32/9, inner/2)
+		_, left = m.picturePane(b, film, rows)
+		film += 3
+	}
+	words := m.seatFacts(b, inner-film)
+	words = append(words, "")
+	if room := rows - len(words); room > 0 {
+		_, chat := m.chatLines(b, inner-film, room, -1)
+		words = append(words, chat...)
+	}
+	body := make([]string, rows)
+	for i := range body {
+		if i < len(left) {
+			body[i] = left[i]
+		}
+		if body[i] = fit(body[i], film); i < len(words) {
+			body[i] += words[i]
+		}
+	}
+	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(b.info.ID), false, body)
+}
+
+// seatFacts is the seat's pane without air at its end.
+func (m *Model) seatFacts(b *board, w int) []string {
+	_, seat := m.seatPane(b, w)
+	for len(seat) > 0 && strings.TrimSpace(seat[len(seat)-1]) == "" {
+		seat = seat[:len(seat)-1]
+	}
+	return seat
+}

@@ -1,0 +1,29 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLook writes the canned screens with their colours to the folder in HOTSEAT_LOOK, as
+// NAME-WIDTHxHEIGHT.ansi, for tui/internal/shot/ansi2svg and for eyes.
+func TestLook(t *testing.T) {
+	folder := os.Getenv("HOTSEAT_LOOK")
+	if folder == "" {
+		t.Skip("HOTSEAT_LOOK names no folder")
+	}
+	for _, s := range scenes() {
+		for _, size := range goldenSizes {
+			name := fmt.Sprintf("%s-%dx%d.ansi", s.name, size[0], size[1])
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(strings.Join(resize(s.make(), size[0], size[1]), "\n")), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// goldenSizes are one of each layout.
+var goldenSizes = [][2]int{{60, 20}, {80, 24}, {120, 40}, {200, 60}}

@@ -1,0 +1,68 @@
+package tui
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"hotseat/tui/client"
+)
+
+// Access is one way in that the console shows to a stranger, such as the demo's accounts.
+type Access struct {
+	Role     string // as a person reads it: "player"
+	Email    string
+	Password string
+}
+
+// Options of Run and Plain. URL, Email and Password are needed.
+type Options struct {
+	URL             string // of the backend: http://127.0.0.1:8470
+	Email, Password string // of the account that the console signs in with
+
+	Banner  string   // a line above Access, such as where everything runs
+	Access  []Access // shown in the lobby and with the key u; leave empty outside of demos
+	PageURL string   // where people open the page in a browser; default URL
+
+	ReadOnly       bool   // for observers: nothing is sent but presence
+	InitialSession string // opened at once; Plain hears only this one
+	Theme          Theme  // zero: as the terminal is
+	JSON           bool   // Plain writes events as JSON lines
+
+	Log     *slog.Logger     // default: nothing is logged, since the screen is taken
+	Now     func() time.Time // default time.Now
+	Input   io.Reader        // of Run; default: the terminal
+	Output  io.Writer        // of Run; default: the terminal
+	Environ []string         // of Run, for the colours; default: the process's
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.PageURL == "" {
+		o.PageURL = o.URL
+	}
+	return o
+}
+
+// backend is what the model asks of the network; *client.Client in real life, a recorder in the
+// tests of keys.
+type backend interface {
+	Updates() <-chan client.Update
+	Open(session string)
+	Approve(ctx context.Context, session, requestID string) error
+	Deny(ctx context.Context, session, requestID, reason string) error
+	TakeBack(ctx context.Context, session, reason string) error
+	Mark(ctx context.Context, session, word string, at time.Time) error
+	Chat(ctx context.Context, session, text string) error
+	Applications(ctx context.Context) ([]client.Application, error)
+	StartSession(ctx context.Context, start client.Start) (client.Session, error)
+	EndSession(ctx context.Context, session string) error
+}
+
+var _ backend = (*client.Client)(nil)

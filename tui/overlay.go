@@ -1,0 +1,108 @@
+package tui
+
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// overlay is a box over the screen that takes the keys.
+type overlay int
+
+const (
+	overlayNone overlay = iota
+	overlayHelp
+	overlayAccess
+	overlayConfirm
+	overlayForm
+)
+
+// confirmation asks once before something that cannot be undone.
+type confirmation struct {
+	title string
+	lines []string
+	then  func() tea.Cmd
+}
+
+func (m *Model) askFirst(title string, lines []string, then func() tea.Cmd) {
+	m.overlay, m.confirm = overlayConfirm, confirmation{title, lines, then}
+}
+
+func (m *Model) pressOverlay(msg tea.KeyPressMsg) tea.Cmd {
+	switch m.overlay {
+	case overlayConfirm:
+		switch {
+		case key.Matches(msg, m.keys.Yes):
+			m.overlay = overlayNone
+			return m.confirm.then()
+		case key.Matches(msg, m.keys.No):
+			m.overlay = overlayNone
+			m.say(toneQuiet, "nothing changed")
+		}
+		return nil
+	case overlayForm:
+		return m.pressForm(msg)
+	}
+	switch msg.String() {
+	case "esc", "q", "enter", "?", "u":
+		m.overlay = overlayNone
+	}
+	return nil
+}
+
+// box is a frame as large as its lines, at most as large as the screen.
+func (m *Model) box(title, right string, lines []string) []string {
+	w := lipgloss.Width(title) + lipgloss.Width(right) + 8
+	for _, l := range lines {
+		w = max(w, ansi.StringWidth(l)+6)
+	}
+	body := []string{""}
+	for _, l := range lines {
+		body = append(body, " "+l)
+	}
+	body = append(body, "")
+	return m.frame(min(w, m.width), min(len(body)+2, m.height), title, right, true, body)
+}
+
+func (m *Model) confirmBox() []string {
+	lines := append([]string{}, m.confirm.lines...)
+	lines = append(lines, "", m.styles.key.Render("y")+m.styles.muted.Render(" yes     ")+m.styles.key.Render("n")+m.styles.muted.Render(" no"))
+	return m.box(m.styles.warn.Render(m.confirm.title), "", lines)
+}
+
+func (m *Model) helpBox() []string {
+	h := m.help
+	groups := m.fullHelp()
+	if m.width < 76 { // one column below the other does not fit a small screen: two columns do
+		groups = [][]key.Binding{append(append([]key.Binding{}, groups[0]...), groups[2][:2]...), append(append([]key.Binding{}, groups[1]...), groups[2][4:]...)}
+	}
+	h.SetWidth(m.width)
+	lines := strings.Split(h.FullHelpView(groups), "\n")
+	lines = append(lines, "", m.styles.muted.Render("the mouse works too: click a pane or a row, turn the wheel"))
+	return m.box(m.styles.accent.Render("all keys"), m.styles.muted.Render("esc closes"), lines)
+}
+
+// accessLines tell a stranger where the page is and how to get in.
+func (m *Model) accessLines() []string {
+	s := m.styles
+	var lines []string
+	if m.opts.Banner != "" {
+		lines = append(lines, s.muted.Render(safe(m.opts.Banner)), "")
+	}
+	lines = append(lines, s.accent.Render(safe(m.opts.PageURL)), "")
+	role, email := 0, 0
+	for _, a := range m.opts.Access {
+		role, email = max(role, len(a.Role)), max(email, len(a.Email))
+	}
+	for _, a := range m.opts.Access {
+		lines = append(lines, s.muted.Render(fit(safe(a.Role), role))+"   "+s.text.Render(fit(safe(a.Email), email))+"   "+s.bold.Render(safe(a.Password)))
+	}
+	return lines
+}
+
+func (m *Model) accessBox() []string {
+	return m.box(m.styles.accent.Render("join in a browser"), m.styles.muted.Render("esc closes"), m.accessLines())
+}
