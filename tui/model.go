@@ -86,6 +86,9 @@ func newModel(ctx context.Context, net backend, opts Options) *Model {
 	m.restyle()
 	if opts.InitialSession != "" {
 		m.enter(opts.InitialSession)
+		if len(opts.Access) > 0 { // a stranger's first question is where to go
+			m.overlay = overlayAccess
+		}
 	}
 	return m
 }
@@ -97,7 +100,7 @@ func (m *Model) restyle() {
 
 // Init starts listening, the clock, and asks the terminal for its background.
 func (m *Model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.listen(), tick(slowTick), tea.RequestBackgroundColor}
+	cmds := []tea.Cmd{m.listen(), m.tick(slowTick), tea.RequestBackgroundColor}
 	if m.open != "" {
 		id := m.open
 		cmds = append(cmds, func() tea.Msg { m.net.Open(id); return nil })
@@ -116,8 +119,19 @@ func (m *Model) listen() tea.Cmd {
 	}
 }
 
-func tick(every time.Duration) tea.Cmd {
-	return tea.Tick(every, func(time.Time) tea.Msg { return tickMsg{} })
+// tick comes back after a while, or not at all when the console ends: tea.Tick would stay behind.
+func (m *Model) tick(every time.Duration) tea.Cmd {
+	done := m.ctx.Done()
+	return func() tea.Msg {
+		timer := time.NewTimer(every)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return tickMsg{}
+		case <-done:
+			return nil
+		}
+	}
 }
 
 // Update moves the console forward by one message.
@@ -134,9 +148,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, tea.Quit
 	case tickMsg:
 		if b := m.boards[m.open]; b != nil && b.state.Handover != nil {
-			return m, tick(quickTick)
+			return m, m.tick(quickTick)
 		}
-		return m, tick(slowTick)
+		return m, m.tick(slowTick)
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.ColorProfileMsg:

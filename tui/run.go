@@ -18,7 +18,9 @@ const framesPerSecond = 30
 // Run shows the console until the person leaves, the context ends or SIGTERM comes (nil in all
 // three cases), or signing in is refused. The terminal is as it was before when Run returns, also
 // after a panic, which becomes an error.
-func Run(ctx context.Context, opts Options) error {
+func Run(ctx context.Context, opts Options) error { return run(ctx, opts) }
+
+func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 	opts = opts.withDefaults()
 	net, err := newClient(opts)
 	if err != nil {
@@ -33,7 +35,7 @@ func Run(ctx context.Context, opts Options) error {
 		return <-offline
 	}
 
-	program := []tea.ProgramOption{tea.WithContext(ctx), tea.WithFPS(framesPerSecond)}
+	program := append(more, tea.WithContext(ctx), tea.WithFPS(framesPerSecond))
 	if opts.Input != nil {
 		program = append(program, tea.WithInput(opts.Input))
 	}

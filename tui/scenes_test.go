@@ -223,7 +223,7 @@ type scene struct {
 func demoOptions() Options {
 	return Options{
 		URL: "http://127.0.0.1:8470", PageURL: "http://127.0.0.1:8470", Banner: "Everything runs on this machine; the accounts are made for this run.",
-		Access: []Access{{"player", "player@ivs.rocks", "Amber-Otter-41"}, {"viewer", "viewer@ivs.rocks", "Brisk-Heron-87"}, {"QA lead", "lead@ivs.rocks", "Calm-Badger-23"}},
+		Access: []Access{{"player", "player@ivs.rocks", "Kubof-zidan-tomuk-lihas7"}, {"viewer", "viewer@ivs.rocks", "Ralip-vomud-haziz-gukon3"}, {"QA lead", "lead@ivs.rocks", "Tomal-fijur-bopiv-nasud8"}},
 		Now:    frozen,
 	}.withDefaults()
 }

@@ -29,7 +29,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "hotseat-instance takes no arguments: it is started by the local GameLift Streams service and reads commands from standard input")
 		os.Exit(2)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)) // one record a line, for who started us
 	events, err := claimStdout()
 	if err != nil {
 		log.Error("start", "error", err)

@@ -49,7 +49,7 @@ func run(ctx context.Context, in io.Reader, events *instance.Writer, log *slog.L
 		return nil // nothing was started
 	}
 
-	i := &Instance{start: *start, events: events, log: log.With("session", start.Session)}
+	i := &Instance{start: *start, events: events, log: log}
 	err := i.bringUp(ctx)
 	if err == nil {
 		i.report(instance.Event{Event: instance.EventReady})

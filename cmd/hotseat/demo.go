@@ -121,9 +121,18 @@ func startSession(ctx context.Context, running *demo.Running, o demo.Options, le
 	}
 	var session api.Session
 	err = person.Call(ctx, http.MethodPost, "/api/sessions", map[string]any{
-		"application": running.Application, "width": o.Width, "height": o.Height, "framerate": o.Framerate,
+		"application": running.Application, "width": o.Width, "height": o.Height, "framerate": o.Framerate, "encoder": encoder(),
 	}, &session)
 	return session.ID, err
+}
+
+// encoder asks for the GPU's only where an NVIDIA driver is loaded: elsewhere the fallback to x264
+// would be on the console all the time as something that went wrong.
+func encoder() string {
+	if _, err := os.Stat("/dev/nvidiactl"); err == nil {
+		return "gpu"
+	}
+	return "cpu"
 }
 
 func leadOf(users []cognito.User) cognito.User {

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,19 +44,68 @@ func dialScreen(display string) (*screen, error) {
 	return s, nil
 }
 
-// initDamage agrees on versions, which both extensions demand before any other request.
+// decoders guards the first Init of the two extensions. Init writes the decoders of their events
+// into maps of xgb that belong to the whole process and have no lock, while other connections
+// read them: a second Init could end the process. So it is called once, and later connections
+// are only told the opcodes.
+var decoders struct {
+	mu         sync.Mutex
+	done       bool
+	firstEvent byte // of DAMAGE, which the decoders were registered for
+}
+
+// initDamage makes the two extensions usable on this connection and agrees on versions, which
+// both demand before any other request.
 func (s *screen) initDamage() error {
-	if err := xfixes.Init(s.conn); err != nil {
+	fixes, err := s.extension("XFIXES")
+	if err != nil {
+		return err
+	}
+	damages, err := s.extension("DAMAGE")
+	if err != nil {
+		return err
+	}
+	if err := s.register(fixes, damages); err != nil {
 		return err
 	}
 	if _, err := xfixes.QueryVersion(s.conn, 5, 0).Reply(); err != nil {
 		return err
 	}
-	if err := damage.Init(s.conn); err != nil {
-		return err
-	}
-	_, err := damage.QueryVersion(s.conn, 1, 1).Reply()
+	_, err = damage.QueryVersion(s.conn, 1, 1).Reply()
 	return err
+}
+
+func (s *screen) extension(name string) (*xproto.QueryExtensionReply, error) {
+	reply, err := xproto.QueryExtension(s.conn, uint16(len(name)), name).Reply()
+	if err != nil {
+		return nil, err
+	}
+	if !reply.Present {
+		return nil, fmt.Errorf("the X server has no extension %s", name)
+	}
+	return reply, nil
+}
+
+func (s *screen) register(fixes, damages *xproto.QueryExtensionReply) error {
+	decoders.mu.Lock()
+	defer decoders.mu.Unlock()
+	if !decoders.done {
+		if err := xfixes.Init(s.conn); err != nil {
+			return err
+		}
+		if err := damage.Init(s.conn); err != nil {
+			return err
+		}
+		decoders.done, decoders.firstEvent = true, damages.FirstEvent
+		return nil
+	}
+	if damages.FirstEvent != decoders.firstEvent {
+		return errors.New("another X server of this process numbers its events differently")
+	}
+	s.conn.ExtLock.Lock()
+	defer s.conn.ExtLock.Unlock()
+	s.conn.Extensions["XFIXES"], s.conn.Extensions["DAMAGE"] = fixes.MajorOpcode, damages.MajorOpcode
+	return nil
 }
 
 // settle is the pause before damage is cleared and reported anew. It bounds the requests that

@@ -18,6 +18,7 @@ func TestThrottleForgetsNoRequest(t *testing.T) {
 		th.ask() // waits for the end of the pause
 		th.ask() // is the same
 		time.Sleep(time.Second)
+		synctest.Wait()
 		th.ask() // at once again
 		synctest.Wait()
 
@@ -41,8 +42,8 @@ func TestThrottleStopsWithItsPublisher(t *testing.T) {
 		th.ask()
 		th.stop()
 		time.Sleep(time.Second)
-		th.ask()
 		synctest.Wait()
+		th.ask()
 		if calls != 1 {
 			t.Errorf("called %d times, want once", calls)
 		}

@@ -29,7 +29,7 @@ const BACKEND = { id: 'backend', name: 'backend', role: 'backend' };
 
 export async function startServer({ port = 8471, tokenSeconds = 300 } = {}) {
   const knobs = { published: true, failHandOver: false, dropData: 0, refuseChat: '', requestSeconds: 60, sessions: true, down: false, approveDelayMs: 0 };
-  const counts = { refresh: 0, subscribes: 0, logReads: 0, offers: 0, whep: 0 };
+  const counts = { refresh: 0, subscribes: 0, logReads: 0, offers: 0, whep: 0, deletes: 0 };
   const sessions = new Map();
   const sockets = new Set();
   let peerLink = null;
@@ -227,6 +227,7 @@ export async function startServer({ port = 8471, tokenSeconds = 300 } = {}) {
       return response.writeHead(201, { 'Content-Type': 'application/sdp', Location: `/whip/resource/${made.id}` }).end(made.sdp);
     }
     if (path.startsWith('/whip/resource/')) {
+      counts.deletes += 1;
       peerLink?.send(JSON.stringify({ kind: 'close', id: path.split('/').pop() }));
       return response.writeHead(200).end();
     }

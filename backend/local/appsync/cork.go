@@ -15,7 +15,8 @@ const corkBytes = 16 << 10
 
 // corkedConn joins the frames of one batch into few writes. When many events are published
 // while a connection waits for its turn on a busy machine, system calls are most of the
-// cost of fan-out. Write is called by one goroutine at a time: gorilla/websocket sees to it.
+// cost of fan-out: BenchmarkFanOutBurst needs a quarter of the system time with it. Write is
+// called by one goroutine at a time: gorilla/websocket sees to it.
 type corkedConn struct {
 	net.Conn
 	more   atomic.Bool  // another frame follows at once

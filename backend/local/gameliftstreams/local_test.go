@@ -4,7 +4,6 @@ package gameliftstreams_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,8 +23,6 @@ import (
 	gls "github.com/aws/aws-sdk-go-v2/service/gameliftstreams"
 	"github.com/aws/aws-sdk-go-v2/service/gameliftstreams/types"
 	"github.com/jezek/xgb"
-	"github.com/jezek/xgb/xproto"
-	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
 	"hotseat/backend/local/gameliftstreams"
@@ -38,12 +34,16 @@ import (
 
 const patience = 20 * time.Second
 
+// instanceDir is where instancePath built, if a test asked for it.
+var instanceDir string
+
 // instancePath builds hotseat-instance once for all tests.
 var instancePath = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "hs-instance")
 	if err != nil {
 		return "", err
 	}
+	instanceDir = dir
 	path := filepath.Join(dir, "hotseat-instance")
 	output, err := exec.Command("go", "build", "-o", path, "hotseat/cmd/hotseat-instance").CombinedOutput()
 	if err != nil {
@@ -55,8 +55,8 @@ var instancePath = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	xgb.Logger.SetOutput(io.Discard) // it prints when a display ends
 	code := m.Run()
-	if path, err := instancePath(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if instanceDir != "" {
+		os.RemoveAll(instanceDir)
 	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
@@ -423,152 +423,4 @@ func TestStubbornGameIsKilledOnClose(t *testing.T) {
 		t.Errorf("after Close these are left: %v", left)
 	}
 	p.reaches(arn, types.StreamSessionStatusTerminated, "apiTerminated")
-}
-
-// withEnvironment lists processes that have the entry in their environment; all
-// that may be read with "".
-func withEnvironment(entry string) []int {
-	entries, _ := os.ReadDir("/proc")
-	var found []int
-	for _, name := range entries {
-		pid, err := strconv.Atoi(name.Name())
-		if err != nil {
-			continue
-		}
-		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && (entry == "" || slices.Contains(strings.Split(string(environment), "\x00"), entry)) {
-			found = append(found, pid)
-		}
-	}
-	return found
-}
-
-// watchKeys opens a window as the game would and tells which keys it hears.
-func watchKeys(t *testing.T, display, authority string) chan string {
-	t.Helper()
-	t.Setenv("XAUTHORITY", authority)
-	conn, err := xgb.NewConnDisplay(display)
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen := xproto.Setup(conn).DefaultScreen(conn)
-	window, err := xproto.NewWindowId(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	xproto.CreateWindow(conn, screen.RootDepth, window, screen.Root, 0, 0, 640, 360, 0, xproto.WindowClassInputOutput,
-		screen.RootVisual, xproto.CwEventMask, []uint32{xproto.EventMaskKeyPress | xproto.EventMaskKeyRelease | xproto.EventMaskFocusChange})
-	xproto.MapWindow(conn, window)
-	keys, focus, done := make(chan string, 64), make(chan struct{}, 8), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			event, err := conn.WaitForEvent()
-			if event == nil && err == nil {
-				return
-			}
-			switch e := event.(type) {
-			case xproto.KeyPressEvent:
-				keys <- fmt.Sprintf("%d down", e.Detail)
-			case xproto.KeyReleaseEvent:
-				keys <- fmt.Sprintf("%d up", e.Detail)
-			case xproto.FocusInEvent:
-				focus <- struct{}{}
-			}
-		}
-	}()
-	t.Cleanup(func() { conn.Close(); <-done })
-	soon(t, "the window has the focus", focus)
-	return keys
-}
-
-// page is a browser's part, played by pion.
-type page struct {
-	*webrtc.PeerConnection
-	t       *testing.T
-	offer   string
-	input   *webrtc.DataChannel
-	open    chan struct{}
-	picture chan struct{} // the first packet of video
-	heard   chan string
-}
-
-func openPage(t *testing.T) *page {
-	t.Helper()
-	var settings webrtc.SettingEngine
-	settings.SetIncludeLoopbackCandidate(true)
-	connection, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &page{PeerConnection: connection, t: t, open: make(chan struct{}), picture: make(chan struct{}), heard: make(chan string, 8)}
-	t.Cleanup(func() { _ = connection.GracefulClose() })
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
-		if _, err := connection.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	unordered, never := false, uint16(0)
-	if p.input, err = connection.CreateDataChannel("inputChannel", &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}); err != nil {
-		t.Fatal(err)
-	}
-	messages, err := connection.CreateDataChannel("clientMessageChannel", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.input.OnOpen(func() { close(p.open) })
-	messages.OnMessage(func(m webrtc.DataChannelMessage) { p.heard <- string(m.Data) })
-	connection.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		for first := track.Kind() == webrtc.RTPCodecTypeVideo; ; first = false {
-			if _, _, err := track.ReadRTP(); err != nil {
-				return
-			}
-			if first {
-				close(p.picture)
-			}
-		}
-	})
-	description, err := connection.CreateOffer(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := connection.SetLocalDescription(description); err != nil {
-		t.Fatal(err)
-	}
-	offer, err := json.Marshal(map[string]string{"type": "offer", "sdp": description.SDP})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.offer = string(offer)
-	return p
-}
-
-func (p *page) accept(response string) {
-	p.t.Helper()
-	var answer struct{ Type, SDP, WebSdkProtocolURL string }
-	if err := json.Unmarshal([]byte(response), &answer); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := p.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *page) send(text string) {
-	p.t.Helper()
-	soon(p.t, "the input channel is open", p.open)
-	if err := p.input.SendText(text); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func soon[T any](t *testing.T, what string, c <-chan T) T {
-	t.Helper()
-	select {
-	case value := <-c:
-		return value
-	case <-time.After(patience):
-		t.Fatalf("never happened: %s", what)
-		panic("unreachable")
-	}
 }

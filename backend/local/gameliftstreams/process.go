@@ -2,14 +2,18 @@ package gameliftstreams
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -212,15 +216,34 @@ func (p *process) passEvents(stdout io.Reader) {
 	}
 }
 
+// passLog passes the instance's log on as ours. Lines that are no records come from
+// libraries, and are passed on as they are.
 func (p *process) passLog(stderr io.Reader) {
 	lines := bufio.NewReaderSize(stderr, maxLogLine)
 	for passed := 0; ; {
-		line, cut, err := lines.ReadLine()
+		line, _, err := lines.ReadLine()
 		if err != nil {
 			return
 		}
-		if passed++; passed <= maxLogLines {
-			p.log.Info("instance: "+strings.ToValidUTF8(string(line), "?"), "cut", cut)
+		if passed++; passed > maxLogLines {
+			continue
 		}
+		var level slog.Level
+		record := map[string]any{}
+		text, isRecord := "", json.Unmarshal(line, &record) == nil
+		if isRecord {
+			name, _ := record[slog.LevelKey].(string)
+			_ = level.UnmarshalText([]byte(name)) // else it stays at INFO
+			text, _ = record[slog.MessageKey].(string)
+		} else {
+			text = strings.ToValidUTF8(string(line), "?")
+		}
+		var rest []any
+		for _, key := range slices.Sorted(maps.Keys(record)) {
+			if key != slog.LevelKey && key != slog.MessageKey && key != slog.TimeKey {
+				rest = append(rest, key, record[key])
+			}
+		}
+		p.log.Log(context.Background(), level, "instance: "+text, rest...)
 	}
 }

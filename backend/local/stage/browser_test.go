@@ -67,7 +67,7 @@ type browserReport struct {
 }
 
 // TestARealBrowserShowsTheStream runs Chromium against the stage, with x264 at the other end. It needs both, and
-// half a minute of a quiet machine: HOTSEAT_BROWSER=1 go test -run RealBrowser -v ./backend/local/stage
+// half a minute of a quiet machine: HOTSEAT_BROWSER=1 go test -count=1 -run RealBrowser -v ./backend/local/stage
 func TestARealBrowserShowsTheStream(t *testing.T) {
 	if os.Getenv("HOTSEAT_BROWSER") == "" {
 		t.Skip("set HOTSEAT_BROWSER=1 to run Chromium and GStreamer")

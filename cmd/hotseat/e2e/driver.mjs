@@ -2,9 +2,9 @@
 // one JSON answer a line on standard output: {"id", "ok", "value" | "error"}.
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { resolve } from "node:path";
 
-const { chromium } = createRequire(join(process.argv[2], "package.json"))("playwright-core");
+const { chromium } = createRequire(resolve(process.argv[2], "package.json"))("playwright-core");
 
 const flags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -80,12 +80,14 @@ const commands = {
     await p.goto(url);
   },
   goto: ({ page, url }) => pages.get(page).goto(url).then(() => undefined),
-  fill: ({ page, id, text }) => pages.get(page).getByTestId(id).first().fill(text),
-  click: ({ page, id }) => pages.get(page).getByTestId(id).first().click(),
-  press: ({ page, id, key }) => pages.get(page).getByTestId(id).first().press(key),
+  fill: ({ page, on, text }) => pages.get(page).getByTestId(on).first().fill(text),
+  click: ({ page, on }) => pages.get(page).getByTestId(on).first().click(),
+  press: ({ page, on, key }) => pages.get(page).getByTestId(on).first().press(key),
   key: ({ page, key }) => pages.get(page).keyboard.press(key, { delay: 60 }),
-  wait: ({ page, id, state, timeout }) => pages.get(page).getByTestId(id).first().waitFor({ state: state ?? "visible", timeout }),
-  text: ({ page, id }) => pages.get(page).getByTestId(id).first().innerText(),
+  down: ({ page, key }) => pages.get(page).keyboard.down(key),
+  up: ({ page, key }) => pages.get(page).keyboard.up(key),
+  wait: ({ page, on, state, timeout }) => pages.get(page).getByTestId(on).first().waitFor({ state: state ?? "visible", timeout }),
+  text: ({ page, on }) => pages.get(page).getByTestId(on).first().innerText(),
   body: ({ page }) => pages.get(page).locator("body").innerText(),
   code: ({ page }) => pages.get(page).evaluate(() => window.e2eRead()),
   moves: ({ page }) =>
@@ -111,6 +113,24 @@ const commands = {
   gaps: ({ page }) => pages.get(page).evaluate(watchGaps),
   gap: ({ page }) => pages.get(page).evaluate(() => window.e2eGaps),
   eval: ({ page, script }) => pages.get(page).evaluate(script),
+  // latency shows, for every frame that the page puts on screen, how old its time code is.
+  latency: ({ page, seconds }) =>
+    pages.get(page).evaluate(
+      (seconds) =>
+        new Promise((done) => {
+          const video = document.querySelector("video[data-testid=video]") ?? document.querySelector("video");
+          const ages = [];
+          const end = performance.now() + seconds * 1000;
+          const frame = () => {
+            const code = window.e2eRead();
+            if (code) ages.push(code.age);
+            if (performance.now() < end) video.requestVideoFrameCallback(frame);
+            else done(ages);
+          };
+          video.requestVideoFrameCallback(frame);
+        }),
+      seconds,
+    ),
   shot: ({ page, file }) => pages.get(page).screenshot({ path: file }).then(() => undefined),
   errors: ({ page }) => pages.get(page).errors,
   close: ({ page }) => pages.get(page).context().close(),

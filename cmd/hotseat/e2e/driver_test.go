@@ -13,7 +13,7 @@ import (
 
 // browser is a Chromium driven by driver.mjs; its pages have names.
 type browser struct {
-	t     *testing.T
+	t     testing.TB
 	in    io.WriteCloser
 	mu    sync.Mutex // protects next and waits
 	next  int
@@ -30,7 +30,7 @@ type answer struct {
 // commandTime bounds one command; playwright's own time-out is 30 s.
 const commandTime = 40 * time.Second
 
-func startBrowser(t *testing.T) *browser {
+func startBrowser(t testing.TB) *browser {
 	t.Helper()
 	cmd := exec.Command("node", "driver.mjs", "../../../web")
 	cmd.Stderr = &logWriter{t: t, prefix: "browser"}
@@ -48,6 +48,7 @@ func startBrowser(t *testing.T) *browser {
 	b := &browser{t: t, in: in, waits: map[int]chan answer{}}
 	ready := b.expect(0)
 	go func() {
+		defer b.over()
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 4<<20)
 		for lines.Scan() {
@@ -68,11 +69,24 @@ func startBrowser(t *testing.T) *browser {
 		_ = cmd.Wait()
 	})
 	select {
-	case <-ready:
+	case a := <-ready:
+		if !a.OK {
+			t.Fatalf("the browser did not start: %s", a.Error)
+		}
 	case <-time.After(commandTime):
 		t.Fatal("the browser did not start")
 	}
 	return b
+}
+
+// over answers everybody who still waits: the driver is gone.
+func (b *browser) over() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, wait := range b.waits {
+		wait <- answer{Error: "the browser's driver ended"}
+	}
+	b.waits = map[int]chan answer{}
 }
 
 func (b *browser) expect(id int) chan answer {
@@ -146,7 +160,7 @@ func (b *browser) code(page string) *code {
 }
 
 // until asks again and again until what it is told to look for is there.
-func until(t *testing.T, what string, within time.Duration, is func() bool) {
+func until(t testing.TB, what string, within time.Duration, is func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for !is() {
@@ -155,4 +169,23 @@ func until(t *testing.T, what string, within time.Duration, is func() bool) {
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at a screen, which has no event to wait for
 	}
+}
+
+func (b *browser) hold(page, key string) {
+	b.t.Helper()
+	b.do(page, "down", args{"key": key})
+}
+
+func (b *browser) release(page, key string) {
+	b.t.Helper()
+	b.do(page, "up", args{"key": key})
+}
+
+// moves is the share of the picture that changed within a second, 0 to 1.
+func (b *browser) moves(page string) (share float64) {
+	b.t.Helper()
+	if err := json.Unmarshal(b.do(page, "moves", nil), &share); err != nil {
+		b.t.Fatal(err)
+	}
+	return share
 }

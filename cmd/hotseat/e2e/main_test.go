@@ -9,7 +9,7 @@ import (
 )
 
 // hotseat is the program under test, as `task build` makes it.
-func hotseat(t *testing.T) string {
+func hotseat(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs("../../../.bin/hotseat")
 	if err != nil {
@@ -29,7 +29,7 @@ func artifact(name string) string {
 }
 
 // signIns reads the passwords that a demo wrote for its user.
-func signIns(t *testing.T, data string) map[string]string {
+func signIns(t testing.TB, data string) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(data, "sign-ins.json"))
 	if err != nil {
@@ -50,7 +50,7 @@ func signIns(t *testing.T, data string) map[string]string {
 
 // logWriter sends a program's output to the test's log.
 type logWriter struct {
-	t      *testing.T
+	t      testing.TB
 	prefix string
 }
 

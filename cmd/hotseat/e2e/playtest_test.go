@@ -16,16 +16,16 @@ var pageAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 func (b *browser) signIn(page, address, email, password string, width, height int) {
 	b.t.Helper()
 	b.do(page, "open", args{"url": address, "width": width, "height": height})
-	b.do(page, "fill", args{"id": "signin-email", "text": email})
-	b.do(page, "fill", args{"id": "signin-password", "text": password})
-	b.do(page, "click", args{"id": "signin-submit"})
+	b.do(page, "fill", args{"on": "signin-email", "text": email})
+	b.do(page, "fill", args{"on": "signin-password", "text": password})
+	b.do(page, "click", args{"on": "signin-submit"})
 }
 
 // enter opens the one session from the lobby and waits for the picture.
 func (b *browser) enter(page string) {
 	b.t.Helper()
-	b.do(page, "click", args{"id": "session-card"})
-	b.do(page, "wait", args{"id": "video", "timeout": 20_000})
+	b.do(page, "click", args{"on": "session-card"})
+	b.do(page, "wait", args{"on": "video", "timeout": 20_000})
 }
 
 func TestAPlaytestFromStartToEnd(t *testing.T) {
@@ -47,13 +47,16 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 		address = pageAddress.FindString(strings.ReplaceAll(term.screen(), "\n", " "))
 		return address != ""
 	})
+	term.see("viewer@ivs.rocks", time.Second)
+	term.picture("console-welcome")
+	term.keys("Escape")
 	passwords := signIns(t, data+"/demo")
 	b := startBrowser(t)
 
 	// The player signs in, takes the empty seat, and sees the game.
 	b.signIn("player", address, "player@ivs.rocks", passwords["player@ivs.rocks"], 1280, 800)
 	b.enter("player")
-	b.do("player", "click", args{"id": "seat-request"})
+	b.do("player", "click", args{"on": "seat-request"})
 	until(t, "the player in the seat", 20*time.Second, func() bool {
 		c := b.code("player")
 		return c != nil && c.Epoch == 1
@@ -75,30 +78,30 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 	until(t, "the game in the watcher's picture", 20*time.Second, func() bool { return b.code("watcher") != nil })
 
 	// The player's key press changes the game, seen in the viewer's picture.
-	b.do("player", "click", args{"id": "picture"})
+	b.do("player", "click", args{"on": "picture"})
 	pressReaches(t, b, "player", "viewer")
 
 	// A chat line from the viewer's page reaches console, player's page and game.
 	before := b.code("viewer").Reactions
-	b.do("viewer", "fill", args{"id": "chat-input", "text": "hello from the sofa"})
-	b.do("viewer", "press", args{"id": "chat-input", "key": "Enter"})
+	b.do("viewer", "fill", args{"on": "chat-input", "text": "hello from the sofa"})
+	b.do("viewer", "press", args{"on": "chat-input", "key": "Enter"})
 	term.see("hello from the sofa", 5*time.Second)
 	until(t, "the line on the player's page", 5*time.Second, func() bool {
-		return strings.Contains(string(b.do("player", "text", args{"id": "chat-log"})), "hello from the sofa")
+		return strings.Contains(string(b.do("player", "text", args{"on": "chat-log"})), "hello from the sofa")
 	})
 	until(t, "the game counting the line", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
 
 	// A reaction makes the game react.
 	before = b.code("viewer").Reactions
-	b.do("viewer", "click", args{"id": "react-fire"})
+	b.do("viewer", "click", args{"on": "react-fire"})
 	until(t, "the game reacting", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
 
 	// The viewer requests the seat; the console approves.
-	b.do("viewer", "click", args{"id": "seat-request"})
+	b.do("viewer", "click", args{"on": "seat-request"})
 	until(t, "the request on the console", 5*time.Second, func() bool {
 		return regexp.MustCompile(`(?i)approve`).MatchString(term.screen()) && strings.Contains(term.screen(), "viewer")
 	})
-	b.do("player", "wait", args{"id": "seat-approve", "timeout": 5000})
+	b.do("player", "wait", args{"on": "seat-approve", "timeout": 5000})
 	b.shots("request")
 	term.picture("console-request")
 	b.do("watcher", "gaps", nil)
@@ -107,10 +110,10 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 	until(t, "the game in the new player's picture", 20*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Epoch == 2 })
 
 	// The viewer's keys move the game now, the former player's no longer do.
-	b.do("viewer", "click", args{"id": "picture"})
+	b.do("viewer", "click", args{"on": "picture"})
 	pressReaches(t, b, "viewer", "watcher")
 	keys := b.code("watcher").Keys
-	b.do("player", "click", args{"id": "picture"})
+	b.do("player", "click", args{"on": "picture"})
 	for range 3 {
 		b.do("player", "key", args{"key": "Space"})
 	}

@@ -42,7 +42,7 @@ func table() map[process]int {
 
 // family watches a process and notes everything it ever starts.
 type family struct {
-	t    *testing.T
+	t    testing.TB
 	stop chan struct{}
 	done chan struct{}
 	mu   sync.Mutex // protects seen
@@ -50,7 +50,7 @@ type family struct {
 }
 
 // watchFamily notes the descendants of a process from now on, without counting the process itself.
-func watchFamily(t *testing.T, ancestor int) *family {
+func watchFamily(t testing.TB, ancestor int) *family {
 	t.Helper()
 	f := &family{t: t, stop: make(chan struct{}), done: make(chan struct{}), seen: map[process]bool{}}
 	go func() {

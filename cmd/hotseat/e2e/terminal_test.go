@@ -12,7 +12,7 @@ import (
 
 // terminal is a tmux with one window.
 type terminal struct {
-	t      *testing.T
+	t      testing.TB
 	socket string
 }
 
@@ -20,7 +20,7 @@ type terminal struct {
 func openTerminal(t *testing.T, width, height int) *terminal {
 	t.Helper()
 	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "-e", "TERM=xterm-256color", "sh")
+	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "-e", "TERM=xterm-256color", "bash", "--norc", "--noprofile")
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() })
 	return term
 }

@@ -94,8 +94,9 @@ export class Sequencer {
           backoff.reset();
           const before = this.last;
           const run: Entry[] = [];
+          // The log is the truth: an entry that it lacks, or that cannot be read, does not come.
           for (const entry of page.events) {
-            if (entry.seq !== this.last + 1) continue;
+            if (entry.seq === undefined || entry.seq <= this.last) continue;
             this.last = entry.seq;
             this.held.delete(entry.seq);
             run.push(entry);

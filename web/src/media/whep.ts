@@ -51,12 +51,12 @@ export async function subscribe(
       peer,
       stream,
       close: () => {
-        peer.close();
-        if (!resource) return;
-        fetch(resource, { method: 'DELETE', headers: { Authorization: `Bearer ${token}` }, keepalive: true }).catch(
-          // The server also notices by itself that nobody is there any more.
-          () => undefined,
-        );
+        if (!resource) return peer.close();
+        // In this order: a peer that closes first ends the resource by itself, and DELETE finds nothing.
+        const headers = { Authorization: `Bearer ${token}` };
+        fetch(resource, { method: 'DELETE', headers, keepalive: true, signal: AbortSignal.timeout(3000) })
+          .catch(() => undefined)
+          .finally(() => peer.close());
       },
     };
   } catch (error) {

@@ -11,9 +11,9 @@ export function sentence(entry: Entry, meId: string): string {
     case 'TAKEOVER_REQUEST':
       return requester?.id === meId ? 'You asked for the seat' : `${who} asks for the seat`;
     case 'TAKEOVER_CANCELLED':
-      if (entry.reason === 'expired') return `The request of ${who} expired`;
-      if (entry.reason === 'left') return `${who} left the queue`;
-      if (entry.reason === 'ended') return `The request of ${who} ended with the session`;
+      if (entry.reason === 'expired') return `${whose(requester, meId)} request expired`;
+      if (entry.reason === 'left') return `${name(requester, meId, true)} left the queue`;
+      if (entry.reason === 'ended') return `${whose(requester, meId)} request ended with the playtest`;
       return requester?.id === meId ? 'You took your request back' : `${who} took the request back`;
     case 'TAKEOVER_APPROVED':
       return actor.role === 'backend' ? `The seat is free: it goes to ${who}` : `${name(actor, meId, true)} passed the seat to ${who}`;
@@ -55,13 +55,17 @@ function name(person: Person | null | undefined, meId: string, first = false): s
   return person.name;
 }
 
+function whose(person: Person | null | undefined, meId: string): string {
+  return person?.id === meId ? 'Your' : `${name(person, meId, true)}'s`;
+}
+
 /** What to tell a person about an event that is about their own seat, and how it feels. */
 export function personal(entry: Entry, meId: string): { text: string; tone: 'plain' | 'good' | 'bad' } | null {
   const mine = entry.requester?.id === meId;
   const by = entry.actor.name;
   switch (entry.action) {
     case 'TAKEOVER_APPROVED':
-      if (mine) return { text: 'Approved. Getting you into the seat…', tone: 'good' };
+      // The picture itself tells the requester how far it is.
       return entry.from?.id === meId && entry.actor.id !== meId
         ? { text: `${by} passed your seat to ${entry.requester?.name ?? 'someone'}`, tone: 'plain' }
         : null;

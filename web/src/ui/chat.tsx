@@ -65,7 +65,7 @@ export function Chat({ room, readOnly }: { room: Room; readOnly: boolean }) {
     <section className="chat" aria-label="Chat">
       <div className="chat-log" role="log" ref={list} onScroll={scrolled} tabIndex={0} aria-label="Messages" data-testid="chat-log">
         {lines.map((line) => <LogLine key={line.seq} line={line} me={room.me.id} />)}
-        {outgoing.map((line) => <Outgoing key={line.id} line={line} room={room} />)}
+        {readOnly ? null : outgoing.map((line) => <Outgoing key={line.id} line={line} room={room} />)}
         {quiet && !readOnly ? <p className="chat-quiet">Nobody said anything yet. Say what you see.</p> : null}
       </div>
       {fresh > 0 ? (

@@ -79,7 +79,7 @@ function Card({ session }: { session: Session }) {
           <p className="card-seat">
             <Chair size={16} />
             {ended
-              ? session.statusReason || 'Ended'
+              ? session.statusReason || (session.endedAt ? `Ended ${clockTime(Date.parse(session.endedAt))}` : 'Ended')
               : session.holder
                 ? `${session.holder.name} plays`
                 : 'The seat is free'}

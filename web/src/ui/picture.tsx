@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState, type RefObject } from 'react';
 import { installDebug, wantsDebug } from '../debug/debug';
 import { DebugOverlay } from '../debug/overlay';
 import { createInput, type GameInput } from '../input';
@@ -29,7 +29,7 @@ export function Picture({ room }: { room: Room }) {
   const [seen, setSeen] = useState(false);
   const [muted, setMuted] = useState(true);
   const [attached, setAttached] = useState(false);
-  const full = useFullscreen(frame.current);
+  const full = useFullscreen(frame);
   const playing = pilot.phase === 'playing';
   const game = pilot.stream;
 
@@ -206,7 +206,7 @@ function onFirstFrame(video: HTMLVideoElement, stream: MediaStream, callback: ()
   };
 }
 
-function useFullscreen(element: HTMLElement | null): { active: boolean; toggle: () => void } {
+function useFullscreen(element: RefObject<HTMLElement | null>): { active: boolean; toggle: () => void } {
   const [active, setActive] = useState(false);
   useEffect(() => {
     const changed = () => setActive(document.fullscreenElement !== null);
@@ -215,7 +215,7 @@ function useFullscreen(element: HTMLElement | null): { active: boolean; toggle: 
   }, []);
   const toggle = () => {
     if (document.fullscreenElement) void document.exitFullscreen();
-    else void element?.requestFullscreen?.().catch(() => undefined);
+    else void element.current?.requestFullscreen?.().catch(() => undefined);
   };
   return { active, toggle };
 }

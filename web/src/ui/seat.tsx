@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { Person } from '../events/entry';
 import { placeOf, type SeatRequest, type State } from '../fold';
 import type { Room } from '../room/room';
 import { useStore } from '../store';
@@ -16,7 +17,7 @@ export function SeatPanel({ room, onEnd }: { room: Room; onEnd: () => void }) {
   const mayDecide = isLead || state.seat.holder?.id === room.me.id;
   return (
     <section className={synced ? 'seat' : 'seat unsynced'} aria-label="The seat">
-      <Holder state={state} now={now} me={room.me.id} />
+      <Holder state={state} now={now} me={room.me} />
       <Action room={room} state={state} now={now} />
       {state.queue.length > 0 ? (
         <ol className="queue" aria-label="Waiting for the seat">
@@ -31,14 +32,14 @@ export function SeatPanel({ room, onEnd }: { room: Room; onEnd: () => void }) {
   );
 }
 
-function Holder({ state, now, me }: { state: State; now: number; me: string }) {
+function Holder({ state, now, me }: { state: State; now: number; me: Person }) {
   const { holder, since } = state.seat;
   if (state.handOver) {
     const { requester } = state.handOver;
     return (
       <div className="holder" data-testid="seat-holder" data-holder={holder?.id ?? ''} data-handover={requester.id}>
         <span className="spinner" aria-hidden="true" />
-        <p><strong>Passing the seat</strong><span>to {requester.id === me ? 'you' : requester.name}</span></p>
+        <p><strong>Passing the seat</strong><span>to {requester.id === me.id ? 'you' : requester.name}</span></p>
       </div>
     );
   }
@@ -46,16 +47,16 @@ function Holder({ state, now, me }: { state: State; now: number; me: string }) {
     return (
       <div className="holder" data-testid="seat-holder" data-holder="">
         <span className="holder-free"><Chair size={24} /></span>
-        <p><strong>The seat is free</strong><span>Nobody plays right now</span></p>
+        <p><strong>The seat is free</strong><span>{me.role === 'viewer' ? 'A QA lead lets you in' : 'Nobody plays right now'}</span></p>
       </div>
     );
   }
   return (
-    <div className={holder.id === me ? 'holder mine' : 'holder'} data-testid="seat-holder" data-holder={holder.id}>
+    <div className={holder.id === me.id ? 'holder mine' : 'holder'} data-testid="seat-holder" data-holder={holder.id}>
       <Avatar person={holder} size="large" />
       <p>
-        <strong className={`person-name hue-${hue(holder.id)}`}>{holder.id === me ? 'You have the seat' : holder.name}</strong>
-        <span>{holder.id === me ? 'since' : `${roleName(holder.role)}, playing`} {duration(now - since)}</span>
+        <strong className={`person-name hue-${hue(holder.id)}`}>{holder.id === me.id ? 'You have the seat' : holder.name}</strong>
+        <span>{holder.id === me.id ? 'since' : `${roleName(holder.role)}, playing`} {duration(now - since)}</span>
       </p>
     </div>
   );

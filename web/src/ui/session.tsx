@@ -93,7 +93,8 @@ function Facts({ room }: { room: Room }) {
   const pilot = useStore(room.pilot.view);
   const now = useNow(room.now, 1000);
   if (state.ended) return <span className="pill">Ended</span>;
-  const published = broadcast.phase === 'live' || pilot.phase === 'playing';
+  const known = broadcast.phase === 'connecting' || broadcast.phase === 'off' ? session?.published === true : broadcast.phase !== 'waiting';
+  const published = known || pilot.phase === 'playing';
   const left = state.endsAt === null ? null : state.endsAt - now;
   return (
     <div className="facts">

@@ -103,7 +103,9 @@ func application(dir, data string) (gameliftstreams.Application, error) {
 	if err := demogame.Write(dir); err != nil {
 		return gameliftstreams.Application{}, fmt.Errorf("writing the bundled game's folder: %w", err)
 	}
-	return gameliftstreams.LoadApplication(dir)
+	app, err := gameliftstreams.LoadApplication(dir)
+	app.Description = demogame.Title
+	return app, err
 }
 
 // Close ends the demo: every process it started is gone when it returns, and, unless a data folder

@@ -1,0 +1,60 @@
+import { afterEach, expect, it } from 'vitest';
+import { Account } from '../../src/auth/account';
+import { startServer, type StandIn } from '../server.mjs';
+
+let stage: StandIn;
+afterEach(() => stage.close());
+
+function memory() {
+  const values = new Map<string, string>();
+  return {
+    values,
+    getItem: (key: string) => values.get(key) ?? null,
+    setItem: (key: string, value: string) => void values.set(key, value),
+    removeItem: (key: string) => void values.delete(key),
+  };
+}
+
+async function account(tokenSeconds: number, storage = memory()) {
+  stage = await startServer({ port: 0, tokenSeconds });
+  return new Account({ endpoint: `${stage.url}/cognito/`, clientId: 'client' }, storage);
+}
+
+it('says in words that the password is wrong', async () => {
+  const someone = await account(300);
+  await expect(someone.signIn('viewer@ivs.rocks', 'no')).rejects.toThrow('E-mail or password is not right.');
+  expect(someone.view.get().kind).toBe('unknown');
+});
+
+it('keeps only the refresh token, and resumes with it', async () => {
+  const storage = memory();
+  const someone = await account(300, storage);
+  await someone.signIn('viewer@ivs.rocks', 'hotseat');
+  expect([...storage.values.keys()]).toEqual(['hotseat.refresh']);
+  const reloaded = new Account({ endpoint: `${stage.url}/cognito/`, clientId: 'client' }, storage);
+  await reloaded.resume();
+  expect(reloaded.view.get().kind).toBe('signed-in');
+  expect(await reloaded.idToken()).toMatch(/^t\.viewer@ivs\.rocks\./);
+  someone.signOut('x');
+  reloaded.signOut('x');
+});
+
+it('renews a token before it expires, once for everybody who asks', async () => {
+  const someone = await account(2);
+  await someone.signIn('viewer@ivs.rocks', 'hotseat');
+  const first = await someone.idToken();
+  const [a, b] = await Promise.all([someone.idToken(true), someone.idToken(true)]);
+  expect(a).toBe(b);
+  expect(a).not.toBe(first);
+  expect(stage.counts.refresh).toBe(1);
+  someone.signOut('x');
+});
+
+it('says why when the refresh token is no longer good', async () => {
+  const storage = memory();
+  storage.setItem('hotseat.refresh', 'forged');
+  const someone = await account(300, storage);
+  await someone.resume();
+  expect(someone.view.get()).toMatchObject({ kind: 'signed-out', notice: expect.stringContaining('expired') });
+  expect(storage.values.size).toBe(0);
+});
