@@ -36,6 +36,7 @@ type board struct {
 	health                      *client.Health
 	fps, bitrate, encode, delay []float64 // one value a heartbeat
 	picture                     *client.Picture
+	film                        film // the drawing of picture
 }
 
 type presenceKey struct{ person, client string }

@@ -172,6 +172,9 @@ func (m *Model) lobbyColumns(w int) []lobbyColumn {
 	sidecar := lobbyColumn{"sidecar", 28, false, func(b *board) string {
 		t, word := b.judge(m.at)
 		if h := b.health; h != nil && !b.ended() && m.at.Sub(h.At) < silentAfter && h.State == "live" {
+			if w < 96 {
+				return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf(" %.0f fps", h.FPS))
+			}
 			return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf("  %.0f fps  %s kbps", h.FPS, thousands(h.BitrateKbps)))
 		}
 		return s.tone(t).Render(word)
@@ -194,8 +197,8 @@ func (m *Model) lobbyColumns(w int) []lobbyColumn {
 		game.width, seat.width = w-84, 16
 		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}
 	case w >= 70:
-		sidecar.width = 14
-		game.width = w - 2 - 10 - 18 - 4 - 4 - 14 - 7 - 12
+		seat.width, sidecar.width = 12, 11
+		game.width = w - 2 - 10 - 12 - 4 - 4 - 11 - 7 - 12
 		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}
 	case w >= 52:
 		game.width, seat.width = w-2-10-15-4-7-8, 15

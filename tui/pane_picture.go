@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/colorprofile"
+
+	"hotseat/tui/client"
 )
 
 // stalePicture: a thumbnail comes once a second; one that is older than this is said to be.
@@ -26,7 +28,7 @@ func (m *Model) picturePane(b *board, w, h int) (right string, body []string) {
 		}
 		return "", append(lines, centre(s.muted.Render(say), w))
 	}
-	film := halfBlocks(b.picture.Image, w, h, m.profile)
+	film := b.film.draw(b.picture, w, h, m.profile)
 	for range max(0, (h-len(film))/2) {
 		body = append(body, "")
 	}
@@ -37,6 +39,22 @@ func (m *Model) picturePane(b *board, w, h int) (right string, body []string) {
 		right = s.warn.Render(fmt.Sprintf("! %d s old", age))
 	}
 	return right, body
+}
+
+// film keeps the last drawing of a picture: it is drawn anew when the picture or its place changes,
+// not whenever something else on the screen does.
+type film struct {
+	of            *client.Picture
+	width, height int
+	profile       colorprofile.Profile
+	lines         []string
+}
+
+func (f *film) draw(p *client.Picture, width, height int, profile colorprofile.Profile) []string {
+	if f.of != p || f.width != width || f.height != height || f.profile != profile {
+		*f = film{p, width, height, profile, halfBlocks(p.Image, width, height, profile)}
+	}
+	return f.lines
 }
 
 func centre(line string, w int) string {

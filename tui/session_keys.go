@@ -10,6 +10,9 @@ import (
 // wheelStep is how many lines one notch of the wheel moves.
 const wheelStep = 3
 
+// everything is more lines than any pane has, also all that a session ever had.
+const everything = 1 << 30
+
 func (m *Model) pressSession(msg tea.KeyPressMsg) tea.Cmd {
 	b := m.board(m.open)
 	if cmd, ok := m.decide(msg, b); ok {
@@ -50,9 +53,9 @@ func (m *Model) pressSession(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.PageDown):
 		m.scroll(b, m.view.focus, page)
 	case key.Matches(msg, k.Top):
-		m.scroll(b, m.view.focus, -maxChatLines)
+		m.scroll(b, m.view.focus, -everything)
 	case key.Matches(msg, k.Bottom):
-		m.scroll(b, m.view.focus, maxChatLines)
+		m.scroll(b, m.view.focus, everything)
 	case key.Matches(msg, k.New):
 		m.say(toneQuiet, "playtests are started in the lobby: q, then n")
 	}

@@ -96,11 +96,12 @@ func describeVideo(c Config, enc encoder) string {
 
 // describeAudio writes the audio pipeline: 20 ms packets at 48 kHz, stereo. pulsesrc would
 // buffer 200 ms by default; 40 ms with 10 ms periods are heard 16 ms after they were played.
+// At these bitrates nobody hears Opus work harder than complexity 5.
 func describeAudio(c Config) string {
 	return fmt.Sprintf("pulsesrc name=%s latency-time=10000 buffer-time=40000 provide-clock=false do-timestamp=true"+
 		" ! audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=2"+
 		" ! queue leaky=downstream max-size-time=100000000 max-size-buffers=0 max-size-bytes=0"+
-		" ! opusenc frame-size=20 bitrate=%d audio-type=restricted-lowdelay"+
+		" ! opusenc frame-size=20 complexity=5 bitrate=%d audio-type=restricted-lowdelay"+
 		" ! appsink name=%s sync=false async=false max-buffers=10 drop=true",
 		nameSound, c.AudioBitrate, nameAudio)
 }

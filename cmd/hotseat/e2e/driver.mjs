@@ -50,24 +50,6 @@ const readCode = () => {
   };
 };
 
-// watchGaps notes, at every frame that the page shows, the time code in it, and keeps the longest
-// step between two.
-const watchGaps = () => {
-  const w = (window.e2eGaps = { longest: 0, frames: 0, last: null, video: null });
-  const loop = () => {
-    const code = window.e2eRead();
-    if (code) {
-      if (w.last !== null && code.drawn !== w.last) {
-        w.longest = Math.max(w.longest, (code.drawn - w.last) & 0xfffffff);
-        w.frames++;
-      }
-      w.last = code.drawn;
-    }
-    requestAnimationFrame(loop);
-  };
-  loop();
-};
-
 const commands = {
   async open({ page, url, width, height, touch }) {
     const context = await browser.newContext({ viewport: { width, height }, hasTouch: !!touch, deviceScaleFactor: touch ? 2 : 1 });
@@ -79,7 +61,6 @@ const commands = {
     pages.set(page, p);
     await p.goto(url);
   },
-  goto: ({ page, url }) => pages.get(page).goto(url).then(() => undefined),
   fill: ({ page, on, text }) => pages.get(page).getByTestId(on).first().fill(text),
   click: ({ page, on }) => pages.get(page).getByTestId(on).first().click(),
   press: ({ page, on, key }) => pages.get(page).getByTestId(on).first().press(key),
@@ -110,9 +91,6 @@ const commands = {
       for (let i = 0; i < a.length; i += 4) if (Math.abs(a[i] - b[i]) + Math.abs(a[i + 1] - b[i + 1]) > 24) changed++;
       return changed / (160 * 90);
     }),
-  gaps: ({ page }) => pages.get(page).evaluate(watchGaps),
-  gap: ({ page }) => pages.get(page).evaluate(() => window.e2eGaps),
-  eval: ({ page, script }) => pages.get(page).evaluate(script),
   // latency shows, for every frame that the page puts on screen, how old its time code is.
   latency: ({ page, seconds }) =>
     pages.get(page).evaluate(
@@ -133,7 +111,6 @@ const commands = {
     ),
   shot: ({ page, file }) => pages.get(page).screenshot({ path: file }).then(() => undefined),
   errors: ({ page }) => pages.get(page).errors,
-  close: ({ page }) => pages.get(page).context().close(),
 };
 
 const finish = async () => {

@@ -80,10 +80,11 @@ export function Picture({ room }: { room: Room }) {
     for (const video of [broadcastVideo.current, gameVideo.current]) if (video) video.muted = muted;
   }, [muted]);
 
-  // Input exists exactly while the player's stream is on screen.
+  // Input works as soon as its channel is open, some frames before the player's own picture:
+  // until then the broadcast shows what the keys do.
   useEffect(() => {
     const element = frame.current;
-    if (!playing || !game || !element) return;
+    if (!game || !element) return;
     const created = createInput({
       channel: game.input,
       picture: element,
@@ -104,7 +105,7 @@ export function Picture({ room }: { room: Room }) {
       created.close();
       setAttached(false);
     };
-  }, [playing, game, room]);
+  }, [game, room]);
 
   useEffect(() => {
     if (!wantsDebug()) return;

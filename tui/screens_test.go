@@ -1,0 +1,206 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
+
+	"hotseat/backend/playtest"
+	"hotseat/tui/client"
+)
+
+// flat is a screen as text, to be compared and read.
+func flat(lines []string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(strings.TrimRight(ansi.Strip(l), " ") + "\n")
+	}
+	return b.String()
+}
+
+// TestScreens compares every canned screen at one size of each layout; go test ./tui -update
+// writes them anew.
+func TestScreens(t *testing.T) {
+	for _, s := range scenes() {
+		for _, size := range goldenSizes {
+			t.Run(fmt.Sprintf("%s/%dx%d", s.name, size[0], size[1]), func(t *testing.T) {
+				golden.RequireEqual(t, flat(resize(s.make(), size[0], size[1])))
+			})
+		}
+	}
+}
+
+func TestOverlays(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		keys string
+	}{{"help", "?"}, {"access", "u"}, {"take-back", "r"}, {"end", "x"}, {"write", "i"}} {
+		t.Run(row.name, func(t *testing.T) {
+			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner"), "CONNECTED", beat(0))
+			resize(m, 80, 24)
+			typed(m, row.keys)
+			golden.RequireEqual(t, flat(m.screen()))
+		})
+	}
+	t.Run("start", func(t *testing.T) {
+		m := emptyModel(newQuiet())
+		resize(m, 80, 24)
+		settle(m, typed(m, "n"))
+		golden.RequireEqual(t, flat(m.screen()))
+	})
+}
+
+func TestEveryScreenFillsTheTerminalExactly(t *testing.T) {
+	for _, s := range scenes() {
+		m := s.make()
+		for _, keys := range []string{"", "z", "p", "7", "?"} {
+			typed(m, keys)
+			for _, size := range [][2]int{{1, 1}, {39, 11}, {40, 12}, {41, 13}, {59, 17}, {72, 18}, {80, 24}, {109, 31}, {110, 31}, {159, 35}, {160, 35}, {300, 90}} {
+				lines := resize(m, size[0], size[1])
+				if len(lines) != size[1] {
+					t.Fatalf("%s %q at %v has %d lines", s.name, keys, size, len(lines))
+				}
+				for i, l := range lines {
+					if w := ansi.StringWidth(l); w != size[0] {
+						t.Fatalf("%s %q at %v: line %d is %d wide: %q", s.name, keys, size, i, w, ansi.Strip(l))
+					}
+				}
+			}
+			typed(m, "\x1b")
+		}
+	}
+}
+
+func TestHostileTextStaysInItsPlace(t *testing.T) {
+	const evil = "\x1b[2J\x1b]0;x\x07\u202e\u200b👩\u200d👩\u200d👧 \u0301\u0301\u0301 \r\n\t"
+	s := &script{session: demoID}
+	who := playtest.Person{ID: "p-x", Name: evil, Role: playtest.RoleViewer}
+	s.add(time.Minute, playtest.Event{Action: playtest.ActionSessionStarted, Actor: steward, Title: evil, Application: evil, EndsAt: noon.Add(time.Hour).UnixMilli()})
+	s.chat(50*time.Second, who, strings.Repeat(evil, 10)).request(40*time.Second, who, "r-1")
+	s.add(30*time.Second, playtest.Event{Action: playtest.ActionTakeoverDeny, Actor: who, RequestID: "r-1", Requester: &who, Reason: evil})
+	s.add(20*time.Second, playtest.Event{Action: playtest.ActionSessionState, Status: evil, StatusReason: evil})
+	s.add(10*time.Second, playtest.Event{Action: playtest.ActionSessionMark, Actor: who, Message: evil}).request(9*time.Second, who, "r-2")
+	h := beat(0)
+	h.State, h.Error, h.Encoder = "failing", evil, evil
+	m := sessionModel(newQuiet(), s, evil, h)
+	m.conn.Err = fmt.Errorf("%s", evil)
+	for _, size := range goldenSizes {
+		for _, open := range []string{demoID, ""} {
+			m.open = open
+			for _, l := range resize(m, size[0], size[1]) {
+				if w := ansi.StringWidthWc(l); w != size[0] {
+					t.Errorf("a line is %d cells wide at %v: %q", w, size, ansi.Strip(l))
+				}
+				if rest := ansi.Strip(l); strings.ContainsFunc(rest, func(r rune) bool { return r < 0x20 || r == '\u202e' || r == '\u200b' }) {
+					t.Errorf("the line %q holds a control", rest)
+				}
+				if strings.Contains(l, "\x1b]") || strings.Contains(l, "\x1b[2J") {
+					t.Errorf("the line %q holds the stranger's sequence", l)
+				}
+			}
+		}
+	}
+}
+
+func TestATerminalWithoutColoursStillTellsEverything(t *testing.T) {
+	m := severalModel(newQuiet())
+	m.Update(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
+	out := strings.Join(resize(m, 120, 40), "\n")
+	if strings.Contains(out, "38;2;") || strings.Contains(out, "▀") {
+		t.Error("24-bit colours on a terminal with 16")
+	}
+	for _, word := range []string{"▸", "silent 6 s", "! viewer-3 waits"} {
+		if !strings.Contains(ansi.Strip(out), word) {
+			t.Errorf("no %q", word)
+		}
+	}
+}
+
+func TestPictureKeepsItsShapeAndItsColours(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 160, 90))
+	for y := range 90 {
+		for x := range 160 {
+			c := drawGame(1, 1).At(0, 0)
+			img.Set(x, y, c)
+		}
+	}
+	lines := halfBlocks(img, 64, 40, colorprofile.TrueColor)
+	if len(lines) != 18 || ansi.StringWidth(lines[0]) != 64 { // 64 × 36 pixels, two a cell
+		t.Errorf("%d lines of %d cells", len(lines), ansi.StringWidth(lines[0]))
+	}
+	if n := strings.Count(lines[0], "\x1b[38"); n != 1 {
+		t.Errorf("one colour is written %d times", n)
+	}
+	if lines := halfBlocks(img, 200, 9, colorprofile.ANSI256); len(lines) != 9 || ansi.StringWidth(lines[0]) != 32 || strings.Contains(lines[0], "38;2") {
+		t.Errorf("%d lines of %d cells", len(lines), ansi.StringWidth(lines[0]))
+	}
+}
+
+// busy is a session with a full chat.
+func busy(lines int) *Model {
+	s := played(demoID, "Hotseat Runner")
+	m := sessionModel(newQuiet(), s, "CONNECTED", beat(0))
+	for i := range lines {
+		s.chat(time.Second, viewer, fmt.Sprintf("line %d with some words that may have to be wrapped somewhere", i))
+	}
+	m.absorb(client.Update{Events: s.events})
+	return m
+}
+
+func TestChatKeepsABoundedPastAndItsPlaceInIt(t *testing.T) {
+	m := busy(0)
+	resize(m, 120, 40)
+	typed(m, "3")
+	m.scrollChat(m.board(demoID), -3)
+	place := m.view.chatEnd
+	s := played(demoID, "Hotseat Runner")
+	for i := range maxChatLines + 500 {
+		s.chat(time.Second, viewer, fmt.Sprintf("line %d", i))
+	}
+	m.absorb(client.Update{Events: s.events})
+	b := m.board(demoID)
+	if len(b.chat) > maxChatLines {
+		t.Errorf("%d lines are kept", len(b.chat))
+	}
+	if m.view.chatEnd != place || !strings.Contains(flat(m.screen()), "new ↓") {
+		t.Error("the place was lost, or nothing tells of what is new")
+	}
+	typed(m, "G")
+	if !strings.Contains(flat(m.screen()), fmt.Sprintf("line %d", maxChatLines+499)) {
+		t.Error("G does not follow again")
+	}
+}
+
+func BenchmarkScreenWithFullChat(b *testing.B) {
+	m := busy(maxChatLines)
+	m.width, m.height = 200, 60
+	for b.Loop() {
+		m.screen()
+	}
+}
+
+func BenchmarkResize(b *testing.B) {
+	m := busy(maxChatLines)
+	for b.Loop() {
+		m.Update(tea.WindowSizeMsg{Width: 80 + b.N%120, Height: 24 + b.N%40})
+		m.screen()
+	}
+}
+
+func TestQuietConsoleDoesNothingBetweenSeconds(t *testing.T) {
+	m := newModel(context.Background(), newQuiet(), demoOptions())
+	if _, cmd := m.Update(tickMsg{}); cmd == nil {
+		t.Fatal("the clock stopped")
+	}
+	if slowTick < time.Second {
+		t.Error("the clock ticks faster than anything on the screen changes")
+	}
+}
