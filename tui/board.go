@@ -47,6 +47,7 @@ type line struct {
 	who       playtest.Person
 	text      string
 	kind      lineKind
+	tone      tone // of kind lineSystem
 	reactions map[string]int // of kind lineReactions
 }
 
@@ -103,7 +104,11 @@ func (b *board) apply(e playtest.Event) {
 	if said.text == "" {
 		return
 	}
-	b.say(line{at: e.Timestamp, text: said.text, kind: lineSystem})
+	spoken := said.tone
+	if e.Action == playtest.ActionSessionState && spoken != toneBad {
+		spoken = toneQuiet // among people's lines only a failure stands out
+	}
+	b.say(line{at: e.Timestamp, text: said.text, kind: lineSystem, tone: spoken})
 	if said.icon != "" {
 		at := e.Timestamp
 		if e.At != 0 {

@@ -77,7 +77,7 @@ func threeColumns(b rect, picture bool) []slot {
 }
 
 func twoColumns(b rect, picture bool) []slot {
-	left := 44
+	left := 42
 	right := b.w - left
 	slots := column(rect{b.x, b.y, left, b.h}, []pane{paneSeat, paneQueue, panePeople, paneTimeline}, 8, 9, (b.h-17)/2)
 	if !picture {

@@ -63,6 +63,14 @@ func (m *Model) chatLine(l line, w int) []string {
 	switch l.kind {
 	case lineSystem:
 		first, text, style = s.dim.Render("· "), l.text, s.muted
+		switch l.tone {
+		case toneGood, toneAccent:
+			first = s.tone(l.tone).Render("· ")
+		case toneWarn:
+			first = s.warn.Render("! ")
+		case toneBad:
+			first, style = s.bad.Render("✗ "), s.text
+		}
 	case lineReactions:
 		first, text, style = s.dim.Render("· "), reactionText(l.reactions), s.muted
 	default:

@@ -45,7 +45,7 @@ func describe(e playtest.Event) sentenceOf {
 		if e.StatusReason != "" {
 			text += " (" + e.StatusReason + ")"
 		}
-		return sentenceOf{"○", text, statusTone(e.Status)}
+		return sentenceOf{statusIcon(e.Status), text, statusTone(e.Status)}
 	case playtest.ActionSessionMark:
 		word := e.Message
 		if word == "" {

@@ -108,15 +108,15 @@ func TestStreamBeginsWithSPSPPSAndIDRAndDecodes(t *testing.T) {
 	if got := units[0][at+4 : at+6]; got[0] != 66 || got[1]&0x40 == 0 {
 		t.Errorf("profile bytes %x, want constrained baseline 42, 4x", got)
 	}
-	pictures := newDecoder(t).decodeAll(units)
+	pictures := decodeAll(t, units)
 	if len(pictures) != len(units) {
 		t.Fatalf("%d access units decode to %d pictures: B-frames, or broken", len(units), len(pictures))
 	}
 	last := pictures[len(pictures)-1]
-	if last.width != 640 || last.height != 360 {
-		t.Errorf("pictures are %dx%d", last.width, last.height)
+	if last.Width != 640 || last.Height != 360 {
+		t.Errorf("pictures are %dx%d", last.Width, last.Height)
 	}
-	if at, ok := testscreen.ReadCode(last.luma, last.width); !ok || time.Since(at) > patience {
+	if at, ok := testscreen.ReadCode(last.Luma, last.Width); !ok || time.Since(at) > patience {
 		t.Errorf("the time in the picture cannot be read back: %v ago, parity %v", time.Since(at), ok)
 	}
 }
@@ -130,8 +130,8 @@ func TestPictureIsScaledToTheWantedSize(t *testing.T) {
 	for range 3 {
 		units = append(units, next(t, p, p.Video(), "access unit").Data)
 	}
-	if pic := newDecoder(t).decodeAll(units)[0]; pic.width != 640 || pic.height != 360 {
-		t.Errorf("an 800x600 display gave %dx%d, want 640x360", pic.width, pic.height)
+	if pic := decodeAll(t, units)[0]; pic.Width != 640 || pic.Height != 360 {
+		t.Errorf("an 800x600 display gave %dx%d, want 640x360", pic.Width, pic.Height)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestSlowReaderLosesOldPicturesButNeverAReference(t *testing.T) {
 			units = append(units, s.Data)
 		}
 	}
-	if got := len(newDecoder(t).decodeAll(units)); got != len(units) {
+	if got := len(decodeAll(t, units)); got != len(units) {
 		t.Errorf("%d access units after the gap decode to %d pictures", len(units), got)
 	}
 }

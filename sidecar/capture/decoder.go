@@ -27,7 +27,7 @@ type Decoder struct {
 
 // NewDecoder starts a decoder. The error names the Debian package when GStreamer has none.
 func NewDecoder() (*Decoder, error) {
-	gst.Init(nil)
+	initGStreamer()
 	for _, element := range []string{"h264parse", "openh264dec"} {
 		if gst.Find(element) == nil {
 			return nil, fmt.Errorf("GStreamer has no %s: apt-get install gstreamer1.0-plugins-bad", element)

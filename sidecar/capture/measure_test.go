@@ -62,13 +62,13 @@ func BenchmarkDrawnToAccessUnit(b *testing.B) {
 			cores := (cpuTime() - cpu).Seconds() / time.Since(start).Seconds()
 			p.Close()
 
-			pictures := newDecoder(b).decodeAll(units)
+			pictures := decodeAll(b, units)
 			if len(pictures) != len(units) {
 				b.Fatalf("%d pictures from %d access units", len(pictures), len(units))
 			}
 			var ages []time.Duration
 			for i := from; i < len(pictures); i++ {
-				if at, ok := testscreen.ReadCode(pictures[i].luma, pictures[i].width); ok {
+				if at, ok := testscreen.ReadCode(pictures[i].Luma, pictures[i].Width); ok {
 					ages = append(ages, came[i].Sub(at))
 				}
 			}
