@@ -2,6 +2,8 @@ module hotseat
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	charm.land/bubbles/v2 v2.1.1
 	charm.land/bubbletea/v2 v2.0.10

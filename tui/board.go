@@ -47,7 +47,7 @@ type line struct {
 	who       playtest.Person
 	text      string
 	kind      lineKind
-	tone      tone // of kind lineSystem
+	tone      tone           // of kind lineSystem
 	reactions map[string]int // of kind lineReactions
 }
 

@@ -10,7 +10,7 @@ import (
 // page serves the built page: files by name, everything else the one HTML document, whose script
 // reads the address. Only this machine's own scripts run in it.
 func (s *Server) page() http.Handler {
-	policy := "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
 		"media-src 'self' blob:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"connect-src " + strings.Join(append([]string{"'self'"}, s.cfg.Connect...), " ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

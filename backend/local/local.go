@@ -77,8 +77,8 @@ type Services struct {
 }
 
 // Start binds the ports and starts the services, all but the edge's root, which Serve adds.
-func Start(cfg Config) (s *Services, err error) {
-	s = &Services{
+func Start(cfg Config) (_ *Services, err error) {
+	s := &Services{
 		Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: rand.Text() + rand.Text()},
 		PoolID:      poolID, ClientID: clientID, machineSecret: []byte(rand.Text() + rand.Text()),
 		log: cfg.Log, mux: http.NewServeMux(),

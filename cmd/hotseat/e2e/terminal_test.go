@@ -20,7 +20,7 @@ type terminal struct {
 func openTerminal(t *testing.T, width, height int) *terminal {
 	t.Helper()
 	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "-e", "TERM=xterm-256color", "bash", "--norc", "--noprofile")
+	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "-e", "TERM=xterm-256color", "env", "-u", "TMUX", "bash", "--norc", "--noprofile")
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() })
 	return term
 }

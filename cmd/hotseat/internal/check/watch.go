@@ -31,11 +31,7 @@ func rtcAPI() *webrtc.API {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	media := &webrtc.MediaEngine{}
-	if err := media.RegisterDefaultCodecs(); err != nil {
-		panic(err) // the library's own table
-	}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media))
+	return webrtc.NewAPI(webrtc.WithSettingEngine(settings)) // with the default codecs and interceptors
 }
 
 // Watcher receives a broadcast and decodes it with hotseat-probe.
@@ -151,7 +147,9 @@ func (w *Watcher) receive(track *webrtc.TrackRemote) {
 	ask := func() {
 		_ = w.peer.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}})
 	}
-	builder := samplebuilder.New(512, &codecs.H264Packet{}, 90_000)
+	// A packet that is missing is asked for again (NACK); one that does not come within 150 packets,
+	// some 0.4 s, is given up.
+	builder := samplebuilder.New(150, &codecs.H264Packet{}, 90_000)
 	ask()
 	for {
 		packet, _, err := track.ReadRTP()

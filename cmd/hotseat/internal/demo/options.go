@@ -45,7 +45,7 @@ type Running struct {
 const connectionTimeout = time.Hour
 
 // Up brings a demo's services up.
-func Up(ctx context.Context, o Options) (r *Running, err error) {
+func Up(ctx context.Context, o Options) (_ *Running, err error) {
 	if missing := doctor.Missing(doctor.Examine(ctx, doctor.Run), false); len(missing) > 0 {
 		return nil, fmt.Errorf("this machine lacks what a playtest needs: %s\n  install it with: %s\n  or see all with:  hotseat doctor",
 			strings.Join(missing, ", "), doctor.InstallCommand(missing))
@@ -54,7 +54,7 @@ func Up(ctx context.Context, o Options) (r *Running, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program's folder: %w", err)
 	}
-	r = &Running{}
+	r := &Running{}
 	data := o.Data
 	if data == "" {
 		if data, err = os.MkdirTemp("", "hotseat-"); err != nil {

@@ -67,7 +67,7 @@ const (
 )
 
 // Start assembles and starts everything. What it started it ends again when it fails.
-func Start(cfg Config) (h *Host, err error) {
+func Start(cfg Config) (_ *Host, err error) {
 	instance := filepath.Join(cfg.BinDir, "hotseat-instance")
 	for _, program := range []string{instance, filepath.Join(cfg.BinDir, "hotseat-sidecar")} {
 		if _, err := os.Stat(program); err != nil {
@@ -78,7 +78,7 @@ func Start(cfg Config) (h *Host, err error) {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h = &Host{cfg: cfg, cancel: cancel, UsersFile: filepath.Join(cfg.DataDir, "sign-ins.json")}
+	h := &Host{cfg: cfg, cancel: cancel, UsersFile: filepath.Join(cfg.DataDir, "sign-ins.json")}
 	defer func() {
 		if err != nil {
 			_ = h.Close()
