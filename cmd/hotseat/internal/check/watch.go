@@ -52,26 +52,26 @@ type Watcher struct {
 
 // Watch subscribes to a session's broadcast as the page does: a stage token from the backend, an
 // offer to the stage (WHEP). probe is the path of hotseat-probe.
-func (p *Person) Watch(ctx context.Context, session, probe string) (w *Watcher, err error) {
+func (p *Person) Watch(ctx context.Context, session, probe string) (_ *Watcher, err error) {
 	var token struct{ Token, WhepURL string }
 	if err := p.Call(ctx, http.MethodPost, "/api/sessions/"+session+"/stage-token", struct{}{}, &token); err != nil {
 		return nil, err
 	}
-	w = &Watcher{token: token.Token, changed: make(chan struct{})}
+	w := &Watcher{token: token.Token, changed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			w.Close()
 		}
 	}()
 	if err := w.startProbe(probe); err != nil {
-		return w, err
+		return nil, err
 	}
 	if w.peer, err = rtcAPI().NewPeerConnection(webrtc.Configuration{}); err != nil {
-		return w, fmt.Errorf("making a peer connection: %w", err)
+		return nil, fmt.Errorf("making a peer connection: %w", err)
 	}
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		if _, err := w.peer.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			return w, fmt.Errorf("asking for %s: %w", kind, err)
+			return nil, fmt.Errorf("asking for %s: %w", kind, err)
 		}
 	}
 	w.peer.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
@@ -83,9 +83,12 @@ func (p *Person) Watch(ctx context.Context, session, probe string) (w *Watcher, 
 	})
 	offer, err := gathered(ctx, w.peer)
 	if err != nil {
-		return w, err
+		return nil, err
 	}
-	return w, w.subscribe(ctx, token.WhepURL, offer)
+	if err := w.subscribe(ctx, token.WhepURL, offer); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func gathered(ctx context.Context, peer *webrtc.PeerConnection) (string, error) {

@@ -68,15 +68,15 @@ func Up(ctx context.Context, o Options) (_ *Running, err error) {
 		}
 	}()
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return r, fmt.Errorf("making the data folder: %w", err)
+		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	r.LogFile = filepath.Join(data, "hotseat.log")
 	if r.logFile, err = os.OpenFile(r.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
-		return r, fmt.Errorf("opening the log file: %w", err)
+		return nil, fmt.Errorf("opening the log file: %w", err)
 	}
 	app, err := application(o.App, data)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	r.Application = app.ID
 	listen := o.Listen
@@ -87,7 +87,10 @@ func Up(ctx context.Context, o Options) (_ *Running, err error) {
 		Listen: listen, DataDir: data, BinDir: filepath.Dir(self), Applications: []gameliftstreams.Application{app},
 		ConnectionTimeout: connectionTimeout, Log: slog.New(slog.NewTextHandler(r.logFile, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // application is the named folder, or the bundled game's, written to the data folder.
