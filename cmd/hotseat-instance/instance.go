@@ -45,6 +45,7 @@ type Instance struct {
 	seat  *seat          // who plays, or may soon
 	seats sync.WaitGroup // goroutines of this and earlier seats
 	voice voice          // from the game to who plays
+	feed  *feed          // from the display to who plays
 }
 
 // bringUp starts display, sound, data channel and game, and waits a moment to see

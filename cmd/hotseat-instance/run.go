@@ -50,6 +50,7 @@ func run(ctx context.Context, in io.Reader, events *instance.Writer, log *slog.L
 	}
 
 	i := &Instance{start: *start, events: events, log: log}
+	i.feed = &feed{open: i.openSource}
 	err := i.bringUp(ctx)
 	if err == nil {
 		i.report(instance.Event{Event: instance.EventReady})
@@ -156,6 +157,7 @@ func (i *Instance) tearDown(reason string) error {
 		i.seat.client.Close(reason)
 	}
 	i.seats.Wait()
+	i.feed.close()
 	var problems []error
 	if i.children != nil {
 		problems = append(problems, i.endGame())

@@ -59,7 +59,7 @@ func (i *Instance) connect(ctx context.Context, id int, signalRequest string) {
 		i.seat = nil
 	}
 	client, response, err := player.Answer(ctx, player.Config{
-		Open: i.openSource, ProtocolURL: i.start.ProtocolURL, Log: i.log,
+		Open: i.feed.get, ProtocolURL: i.start.ProtocolURL, Log: i.log,
 	}, signalRequest)
 	switch {
 	case errors.Is(err, player.ErrOffer):

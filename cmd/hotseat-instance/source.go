@@ -13,8 +13,9 @@ import (
 )
 
 // openSource captures the instance's display for the player. It runs only while a
-// client is there: capturing and encoding take a quarter of a core.
-func (i *Instance) openSource() (player.Source, error) {
+// client is there, and a moment longer (feed): capturing and encoding take a quarter
+// of a core.
+func (i *Instance) openSource() (source, error) {
 	config := capture.Config{
 		Display: i.display.Name,
 		Width:   i.start.Width, Height: i.start.Height,
@@ -64,6 +65,15 @@ func (c *captured) Audio(ctx context.Context) (player.Sample, error) {
 		return player.Sample{}, errCaptureEnded
 	case <-ctx.Done():
 		return player.Sample{}, ctx.Err()
+	}
+}
+
+func (c *captured) broken() bool {
+	select {
+	case <-c.failed:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -32,7 +32,9 @@ const commandTime = 40 * time.Second
 
 func startBrowser(t testing.TB) *browser {
 	t.Helper()
-	cmd := exec.Command("node", "driver.mjs", "../../../web")
+	// In a playtest the browsers are on other machines. Here they share two cores with the game and
+	// its broadcast, and must not take what these need.
+	cmd := exec.Command("nice", "-n", "10", "node", "driver.mjs", "../../../web")
 	cmd.Stderr = &logWriter{t: t, prefix: "browser"}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -167,7 +169,7 @@ func until(t testing.TB, what string, within time.Duration, is func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %s", what, within)
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at a screen, which has no event to wait for
+		time.Sleep(50 * time.Millisecond) // between two looks at a screen, which has no event to wait for
 	}
 }
 

@@ -60,7 +60,7 @@ func watchFamily(t testing.TB, ancestor int) *family {
 			select {
 			case <-f.stop:
 				return
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(200 * time.Millisecond): // every look reads all of /proc
 			}
 		}
 	}()

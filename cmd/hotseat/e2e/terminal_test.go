@@ -20,7 +20,7 @@ type terminal struct {
 func openTerminal(t *testing.T, width, height int) *terminal {
 	t.Helper()
 	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "-e", "TERM=xterm-256color", "env", "-u", "TMUX", "bash", "--norc", "--noprofile")
+	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PS1=e2e> ", "-e", "COLORTERM=truecolor", "env", "-u", "TMUX", "TERM=xterm-256color", "bash", "--norc", "--noprofile")
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() })
 	return term
 }
@@ -60,7 +60,7 @@ func (term *terminal) see(text string, within time.Duration) {
 		if time.Now().After(deadline) {
 			term.t.Fatalf("the terminal does not show %q within %s:\n%s", text, within, term.screen())
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at a screen, which has no event to wait for
+		time.Sleep(100 * time.Millisecond) // between two looks at a screen, which has no event to wait for
 	}
 }
 
