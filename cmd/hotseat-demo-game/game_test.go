@@ -158,6 +158,10 @@ func TestNewStreamClientStartsWithoutHeldKeys(t *testing.T) {
 	if _, err := conn.Write([]byte{1, 1, 0, 0, 2, 0, 0, 0, 2, 2, 0, 2, 'h', 'i'}); err != nil {
 		t.Fatal(err)
 	}
+	// (which comes by another way than keys do: a key pressed before it is heard is let go of, too)
+	d.until(t, "the new client", func(timecode.Stamp, timecode.State) bool {
+		return find(entries(t, logPath), func(e journal.Entry) bool { return e.Event == "client_message" }) != nil
+	})
 	d.press(t, keyA)
 	d.until(t, "the plane at the left edge", func(_ timecode.Stamp, s timecode.State) bool { return s.X < 40 })
 	d.release(t, keyA)
