@@ -24,13 +24,18 @@ func doctorCommand() *cobra.Command {
 				purposes |= doctor.Build | doctor.Test
 			}
 			findings := doctor.Examine(cmd.Context(), purposes)
-			if missing := doctor.Missing(findings, true); install && len(missing) > 0 {
-				if err := doctor.Install(cmd.Context(), missing, cmd.OutOrStdout()); err != nil {
-					return err
-				}
-				findings = doctor.Examine(cmd.Context(), purposes)
+			if !install {
+				return show(cmd.OutOrStdout(), findings)
 			}
-			return show(cmd.OutOrStdout(), findings)
+			missing := doctor.Missing(findings, true)
+			if len(missing) == 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "nothing to install: %d requirements are met\n", len(findings))
+				return nil
+			}
+			if err := doctor.Install(cmd.Context(), missing, cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			return show(cmd.OutOrStdout(), doctor.Examine(cmd.Context(), purposes))
 		},
 	}
 	cmd.Flags().BoolVar(&install, "install", false, "install what is missing with apt-get")
