@@ -31,6 +31,7 @@ var (
 	errNoOffer    = errors.New("the page of the person who asked did not answer")
 	errNotLetGo   = errors.New("the stream was not let go")
 	errNotArrived = errors.New("the new page did not connect to the game")
+	errNewerOffer = errors.New("the page was loaded again")
 )
 
 // run does the steps of docs/architecture.md, "The seat is a lease": the old client goes, the
@@ -39,37 +40,37 @@ var (
 func (c *connection) run(ctx context.Context) error {
 	timing := c.l.s.cfg.Timing
 	c.step(ctx, "approved")
-	offer, err := c.l.offers.take(ctx, c.person.ID, c.request, timing.Offer)
+	x, err := c.l.offers.take(ctx, c.person.ID, c.request, timing.Offer)
 	if err != nil {
-		return fmt.Errorf("%w within %s", errNoOffer, timing.Offer)
+		return fmt.Errorf("%w within %s", errNoOffer, seconds(timing.Offer))
 	}
-	if err := c.exchange(ctx, offer); err != nil {
-		c.l.offers.fail(c.person.ID, c.request, err)
+	if err := c.exchange(ctx, x); err != nil {
+		c.l.offers.fail(x, err)
 		return err
 	}
 	c.step(ctx, "connected")
 	return nil
 }
 
-func (c *connection) exchange(ctx context.Context, offer string) error {
+func (c *connection) exchange(ctx context.Context, x *exchange) error {
 	timing := c.l.s.cfg.Timing
 	c.step(ctx, "closing")
 	err := c.await(ctx, timing.Release, aws.StreamStatus.AcceptsConnection)
 	if errors.Is(err, errTimeout) {
-		return fmt.Errorf("%w by %s within %s", errNotLetGo, c.from, timing.Release)
+		return fmt.Errorf("%w by %s within %s", errNotLetGo, c.from, seconds(timing.Release))
 	} else if err != nil {
 		return err
 	}
 	c.step(ctx, "released")
-	answer, err := c.connect(ctx, offer)
+	answer, err := c.connect(ctx, x.offer)
 	if err != nil {
 		return err
 	}
-	c.l.offers.answer(c.person.ID, c.request, answer)
+	c.l.offers.answer(x, answer)
 	c.step(ctx, "connecting")
 	err = c.await(ctx, timing.Connect, aws.StreamStatus.Connected)
 	if errors.Is(err, errTimeout) {
-		return fmt.Errorf("%w within %s", errNotArrived, timing.Connect)
+		return fmt.Errorf("%w within %s", errNotArrived, seconds(timing.Connect))
 	}
 	return err
 }
@@ -105,6 +106,8 @@ func (c *connection) await(ctx context.Context, timeout time.Duration, wanted fu
 	for {
 		stream, err := c.l.s.cfg.AWS.Stream(within, c.arn)
 		switch {
+		case c.request == "" && c.l.offers.has(c.person.ID, ""):
+			return errNewerOffer
 		case err == nil && stream.Over():
 			return fmt.Errorf("the stream session ended (%s)", stream.Reason)
 		case err == nil && wanted(stream):
@@ -141,6 +144,9 @@ func (c *connection) step(ctx context.Context, name string) {
 		c.l.log.Warn("telling a step", "step", name, "error", err)
 	}
 }
+
+// seconds is a duration as people write it.
+func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -161,7 +161,7 @@ func (l *loop) connectNext(ctx context.Context) {
 func (l *loop) connected(ctx context.Context, o outcome) {
 	l.lostSince = time.Time{}
 	if o.request == "" {
-		if o.err != nil {
+		if o.err != nil && !errors.Is(o.err, errNewerOffer) {
 			l.log.Warn("a holder could not reconnect", "error", o.err)
 		}
 		l.poll(ctx)
@@ -202,10 +202,12 @@ func (l *loop) poll(ctx context.Context) {
 		}
 	}
 	l.stream = stream
-	if err := l.s.publish(ctx, l.record.ID, playtest.Event{
-		Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: stream.Reason,
-	}); err != nil && ctx.Err() == nil {
-		l.log.Warn("publishing the stream session's state", "error", err)
+	if stream.Status != l.state.Status || stream.Reason != l.state.StatusReason {
+		if err := l.s.publish(ctx, l.record.ID, playtest.Event{
+			Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: stream.Reason,
+		}); err != nil && ctx.Err() == nil {
+			l.log.Warn("publishing the stream session's state", "error", err)
+		}
 	}
 	if stream.Over() {
 		l.over(ctx, l.whyOver(stream))

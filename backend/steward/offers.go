@@ -9,8 +9,9 @@ import (
 	"hotseat/backend/playtest"
 )
 
-// ErrOfferTaken says that the hand-over is under way with the offer sent before: the page keeps
-// that peer connection.
+// ErrOfferTaken says that the hand-over is under way with the offer sent before: the page keeps that
+// peer connection. A holder's reconnection is not refused so: a page that was reloaded twice has only
+// its newest peer connection.
 var ErrOfferTaken = errors.New("the hand-over is under way with your page's earlier offer")
 
 // ErrNoOffer says that no offer was sent for the request.
@@ -54,9 +55,12 @@ func (o *offers) put(person, request, offer string) error {
 	switch {
 	case o.closed:
 		return ErrNotRunning
-	case ok && x.taken && x.ended.IsZero():
+	case ok && x.taken && x.ended.IsZero() && request != "":
 		return ErrOfferTaken
-	case !ok || !x.ended.IsZero():
+	case !ok || x.taken || !x.ended.IsZero():
+		if ok {
+			x.touch() // who waits for the old one finds the new one
+		}
 		x = &exchange{changed: make(chan struct{})}
 		o.kept[key] = x
 	}
@@ -65,16 +69,17 @@ func (o *offers) put(person, request, offer string) error {
 	return nil
 }
 
-// has reports whether an offer waits to be taken.
+// has reports whether an offer waits to be taken: also a newer one than that which was taken.
 func (o *offers) has(person, request string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	x, ok := o.kept[offerKey{person, request}]
-	return ok && !x.taken
+	return ok && !x.taken && x.offer != ""
 }
 
-// take waits for a page's offer, for at most the time given, and takes it.
-func (o *offers) take(ctx context.Context, person, request string, wait time.Duration) (string, error) {
+// take waits for a page's offer, for at most the time given, and takes it. When none comes, whoever
+// waits for an answer, or comes to wait, reads errNoOffer.
+func (o *offers) take(ctx context.Context, person, request string, wait time.Duration) (*exchange, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	key := offerKey{person, request}
@@ -88,37 +93,36 @@ func (o *offers) take(ctx context.Context, person, request string, wait time.Dur
 		if x.offer != "" && x.ended.IsZero() {
 			x.taken = true
 			defer o.mu.Unlock()
-			return x.offer, nil
+			return x, nil
 		}
 		changed := x.changed
 		o.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			o.fail(person, request, errNoOffer)
-			return "", ctx.Err()
+			o.fail(x, errNoOffer)
+			return nil, ctx.Err()
 		case <-changed:
 		}
 	}
 }
 
 // answer hands the service's answer to the page that waits for it.
-func (o *offers) answer(person, request, answer string) {
-	o.end(person, request, func(x *exchange) { x.answer = answer })
+func (o *offers) answer(x *exchange, answer string) {
+	o.end(x, func() { x.answer = answer })
 }
 
 // fail tells the page that waits that there will be no answer. An answer already given stays.
-func (o *offers) fail(person, request string, err error) {
-	o.end(person, request, func(x *exchange) { x.err = err })
+func (o *offers) fail(x *exchange, err error) {
+	o.end(x, func() { x.err = err })
 }
 
-func (o *offers) end(person, request string, set func(*exchange)) {
+func (o *offers) end(x *exchange, set func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	x, ok := o.kept[offerKey{person, request}]
-	if !ok || !x.ended.IsZero() {
+	if !x.ended.IsZero() {
 		return
 	}
-	set(x)
+	set()
 	x.ended = o.now()
 	x.touch()
 }

@@ -25,11 +25,11 @@ func TestAnOfferIsAnsweredToThePageThatWaits(t *testing.T) {
 			got <- answer
 		}()
 		synctest.Wait()
-		offer, err := o.take(t.Context(), "viewer", "r-1", time.Second)
-		if err != nil || offer != "offer" {
-			t.Fatalf("offer = %q, %v", offer, err)
+		x, err := o.take(t.Context(), "viewer", "r-1", time.Second)
+		if err != nil || x.offer != "offer" {
+			t.Fatalf("exchange = %+v, %v", x, err)
 		}
-		o.answer("viewer", "r-1", "answer")
+		o.answer(x, "answer")
 		if answer := <-got; answer != "answer" {
 			t.Fatalf("answer = %q", answer)
 		}
@@ -43,9 +43,9 @@ func TestAnOfferMayComeAfterTheApproval(t *testing.T) {
 			time.Sleep(time.Second) // of the bubble's clock
 			_ = o.put("viewer", "r-1", "late offer")
 		}()
-		offer, err := o.take(t.Context(), "viewer", "r-1", 5*time.Second)
-		if err != nil || offer != "late offer" {
-			t.Fatalf("offer = %q, %v", offer, err)
+		x, err := o.take(t.Context(), "viewer", "r-1", 5*time.Second)
+		if err != nil || x.offer != "late offer" {
+			t.Fatalf("exchange = %+v, %v", x, err)
 		}
 	})
 }
@@ -73,12 +73,49 @@ func TestANewerOfferReplacesAnOlderOneUntilItIsTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if offer, err := o.take(t.Context(), "viewer", "r-1", time.Second); err != nil || offer != "new" {
-		t.Fatalf("offer = %q, %v", offer, err)
+	if x, err := o.take(t.Context(), "viewer", "r-1", time.Second); err != nil || x.offer != "new" {
+		t.Fatalf("exchange = %+v, %v", x, err)
 	}
 	if err := o.put("viewer", "r-1", "newest"); !errors.Is(err, ErrOfferTaken) {
 		t.Fatalf("err = %v", err)
 	}
+}
+
+func TestAPageReloadedTwiceGetsTheAnswerToItsNewestOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffers(time.Now)
+		if err := o.put("player", "", "first"); err != nil {
+			t.Fatal(err)
+		}
+		first, err := o.take(t.Context(), "player", "", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.put("player", "", "second"); err != nil {
+			t.Fatal(err)
+		}
+		if !o.has("player", "") {
+			t.Fatal("the newer offer is not seen")
+		}
+		got := make(chan string)
+		go func() {
+			answer, err := o.wait(t.Context(), "player", "")
+			if err != nil {
+				t.Error(err)
+			}
+			got <- answer
+		}()
+		synctest.Wait()
+		o.answer(first, "to the first")
+		second, err := o.take(t.Context(), "player", "", time.Second)
+		if err != nil || second.offer != "second" {
+			t.Fatalf("exchange = %+v, %v", second, err)
+		}
+		o.answer(second, "to the second")
+		if answer := <-got; answer != "to the second" {
+			t.Fatalf("answer = %q", answer)
+		}
+	})
 }
 
 func TestOffersOfRequestsThatEndedAreForgotten(t *testing.T) {

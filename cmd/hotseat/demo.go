@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -147,7 +148,7 @@ func leadOf(users []cognito.User) cognito.User {
 func access(users []cognito.User) []tui.Access {
 	var out []tui.Access
 	for _, u := range users {
-		out = append(out, tui.Access{Role: u.Group, Email: u.Email, Password: u.Password})
+		out = append(out, tui.Access{Role: strings.ReplaceAll(u.Group, "qa-lead", "QA lead"), Email: u.Email, Password: u.Password})
 	}
 	return out
 }

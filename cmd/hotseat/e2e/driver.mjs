@@ -69,6 +69,7 @@ const commands = {
   up: ({ page, key }) => pages.get(page).keyboard.up(key),
   wait: ({ page, on, state, timeout }) => pages.get(page).getByTestId(on).first().waitFor({ state: state ?? "visible", timeout }),
   text: ({ page, on }) => pages.get(page).getByTestId(on).first().innerText(),
+  attribute: ({ page, on, name }) => pages.get(page).getByTestId(on).first().getAttribute(name),
   body: ({ page }) => pages.get(page).locator("body").innerText(),
   code: ({ page }) => pages.get(page).evaluate(() => window.e2eRead()),
   moves: ({ page }) =>
