@@ -234,7 +234,9 @@ func TestBadRequestsSayWhatToDo(t *testing.T) {
 		"an oversized body":       {http.MethodPost, "/api/sessions", `{"application":"` + strings.Repeat("x", maxBody) + `"}`, 413, "65536"},
 		"a limit out of range":    {http.MethodGet, "/api/sessions/s-1/log?limit=0", "", 400, "limit"},
 		"an empty offer":          {http.MethodPut, "/api/sessions/s-1/offer", "{}", 400, "signalRequest"},
-		"an offer out of turn":    {http.MethodPut, "/api/sessions/s-1/offer", `{"signalRequest":"x","requestId":"r-1"}`, 409, "over"},
+		"an offer that is none":   {http.MethodPut, "/api/sessions/s-1/offer", `{"signalRequest":"x"}`, 400, "offer"},
+		"a picture beyond reason": {http.MethodPost, "/api/sessions", `{"application":"a","width":4294967296,"height":4294967296}`, 400, "1280x720"},
+		"an offer out of turn":    {http.MethodPut, "/api/sessions/s-1/offer", `{"signalRequest":"{\"type\":\"offer\",\"sdp\":\"v=0\"}","requestId":"r-1"}`, 410, "over"},
 		"the end of what is over": {http.MethodDelete, "/api/sessions/s-1", "", 409, "over"},
 	} {
 		status, body := w.call(c.method, c.path, lead, c.body)

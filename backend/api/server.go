@@ -20,6 +20,7 @@ import (
 	"hotseat/backend/aws"
 	"hotseat/backend/gate"
 	"hotseat/backend/playtest"
+	"hotseat/backend/ratelimit"
 	"hotseat/backend/steward"
 	"hotseat/backend/store"
 )
@@ -62,18 +63,25 @@ type Config struct {
 	Store    *store.Store
 	Steward  *steward.Steward
 	AWS      *aws.Clients
-	Page     fs.FS         // the built page; nil: none
-	Connect  []string      // other origins that the page speaks to, for its content security policy
-	Length   time.Duration // of a session that does not say; 0: an hour
-	Now      func() time.Time
+	Page     fs.FS            // the built page; nil: none
+	Connect  []string         // other origins that the page speaks to, for its content security policy
+	Length   time.Duration    // of a session that does not say; 0: an hour
+	Now      func() time.Time // for the rates
 	Log      *slog.Logger
 }
 
 // Server answers the routes of docs/protocol.md.
 type Server struct {
-	cfg Config
-	mux *http.ServeMux
+	cfg   Config
+	mux   *http.ServeMux
+	rates *ratelimit.Keyed[string]
 }
+
+// A page makes a handful of requests when it opens and then one every 25 s; a console polls its lobby.
+const (
+	requestsPerSecond = 10
+	requestBurst      = 60
+)
 
 // access is who may use a route.
 type access int
@@ -128,7 +136,7 @@ func New(cfg Config) *Server {
 	if cfg.Length == 0 {
 		cfg.Length = time.Hour
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux()}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), rates: ratelimit.New[string](cfg.Now)}
 	for _, r := range s.routes() {
 		s.mux.Handle(r.pattern, s.guard(r))
 	}
@@ -162,6 +170,10 @@ func (s *Server) guard(r route) http.Handler {
 				return
 			}
 			who = identity.Person
+			if !s.rates.Allow(who.ID, requestsPerSecond, requestBurst) {
+				s.fail(w, &Error{http.StatusTooManyRequests, "too_fast", "too many requests; wait a second"})
+				return
+			}
 		}
 		status, body, err := r.handle(req, who)
 		if err != nil {
@@ -210,6 +222,10 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		e = &Error{http.StatusNotFound, "no_such_session", "there is no such session; the lobby lists them"}
 	case errors.Is(err, steward.ErrNotRunning):
 		e = &Error{http.StatusConflict, "not_running", "this session is over"}
+	case aws.IsFull(err):
+		e = &Error{http.StatusConflict, "full", "as many playtests run as this deployment has room for; end one first"}
+	case aws.IsThrottled(err):
+		e = &Error{http.StatusServiceUnavailable, "busy", "the services ask for patience; try again in a few seconds"}
 	case errors.Is(err, context.Canceled):
 		e = &Error{499, "client_gone", "the client went away"}
 	default:

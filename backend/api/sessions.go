@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -57,9 +58,12 @@ func (s *Server) view(ctx context.Context, record store.Session) (Session, error
 		Broadcast: Broadcast{ParticipantID: record.BroadcasterID},
 		Seat:      state.Seat, Waiting: len(state.Queue),
 	}
-	if state.Ended() {
+	switch {
+	case state.Ended():
 		ended := time.UnixMilli(state.EndedAt)
 		view.EndedAt = &ended
+	case !record.EndedAt.IsZero(): // its start failed before it had a log
+		view.EndedAt, view.EndReason = &record.EndedAt, "the game could not be started"
 	}
 	return view, nil
 }
@@ -140,7 +144,8 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	switch {
 	case body.Application == "" || len(body.Application) > 128:
 		return 0, nil, badRequest("name an application; GET /api/applications lists them")
-	case body.Width < 160 || body.Height < 160 || body.Width*body.Height > 1280*720 || body.Width%2+body.Height%2 != 0:
+	case body.Width < 160 || body.Height < 160 || body.Width > 1280 || body.Height > 1280 ||
+		body.Width*body.Height > 1280*720 || body.Width%2+body.Height%2 != 0:
 		return 0, nil, badRequest("the picture is at least 160x160 and at most 1280x720, with even sides; not %dx%d", body.Width, body.Height)
 	case body.Framerate < 10 || body.Framerate > 60:
 		return 0, nil, badRequest("the frame rate is between 10 and 60; not %d", body.Framerate)
@@ -227,7 +232,6 @@ func (s *Server) stageToken(r *http.Request, who playtest.Person) (int, any, err
 	}
 	token, err := s.cfg.AWS.CreateStageToken(r.Context(), aws.TokenRequest{
 		Stage: record.StageARN, UserID: who.ID, Subscribe: true, Life: watchToken,
-		Attributes: map[string]string{"username": who.Name},
 	})
 	if err != nil {
 		return 0, nil, err
@@ -250,8 +254,13 @@ func (s *Server) offer(r *http.Request, who playtest.Person) (int, any, error) {
 	if err := decode(r, &body); err != nil {
 		return 0, nil, err
 	}
-	if body.SignalRequest == "" {
-		return 0, nil, badRequest("signalRequest is empty; it is the JSON string with the page's WebRTC offer")
+	// Looked at now: once it is needed, the holder has let go of the game.
+	var signal struct {
+		Type string `json:"type"`
+		SDP  string `json:"sdp"`
+	}
+	if json.Unmarshal([]byte(body.SignalRequest), &signal) != nil || signal.Type != "offer" || signal.SDP == "" {
+		return 0, nil, badRequest(`signalRequest is the JSON string of the page's WebRTC offer: {"type":"offer","sdp":"…"}`)
 	}
 	state, err := s.cfg.Gate.State(r.Context(), record.ID)
 	if err != nil {
@@ -304,7 +313,7 @@ func offerError(state *playtest.State, request string, err error) error {
 		return &Error{http.StatusGone, "request_ended", message}
 	}
 	if errors.Is(err, steward.ErrNotRunning) {
-		return err
+		return &Error{http.StatusGone, "not_running", "this session is over"}
 	}
 	return &Error{http.StatusGone, "no_exchange", err.Error()}
 }

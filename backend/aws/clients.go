@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/gameliftstreams"
 	gls "github.com/aws/aws-sdk-go-v2/service/gameliftstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
@@ -38,8 +39,12 @@ type Clients struct {
 	stages  *ivsrealtime.Client
 }
 
+// callTime bounds one call. The slowest, CreateStreamSessionConnection, answers "normally" within 5 s.
+const callTime = 15 * time.Second
+
 // New makes the clients; it calls nobody.
 func New(cfg Config) *Clients {
+	client := awshttp.NewBuildableClient().WithTimeout(callTime)
 	base := func(endpoint string) *string {
 		if endpoint == "" {
 			return nil
@@ -50,19 +55,17 @@ func New(cfg Config) *Clients {
 		cfg: cfg,
 		streams: gameliftstreams.New(gameliftstreams.Options{
 			Region: cfg.Region, Credentials: cfg.Credentials, BaseEndpoint: base(cfg.StreamsEndpoint),
-			Retryer: aws.NopRetryer{},
+			Retryer: aws.NopRetryer{}, HTTPClient: client,
 		}),
 		stages: ivsrealtime.New(ivsrealtime.Options{
 			Region: cfg.Region, Credentials: cfg.Credentials, BaseEndpoint: base(cfg.RealTimeEndpoint),
+			Retryer: aws.NopRetryer{}, HTTPClient: client,
 		}),
 	}
 }
 
 // WhipEndpoint is where a sidecar publishes.
 func (c *Clients) WhipEndpoint() string { return c.cfg.WhipEndpoint }
-
-// StreamGroup is the stream group that hosts the games.
-func (c *Clients) StreamGroup() string { return c.cfg.StreamGroup }
 
 // Application is a game that can be started.
 type Application struct {
@@ -241,6 +244,12 @@ func IsThrottled(err error) bool { return hasCode(err, "ThrottlingException") }
 
 // IsNotFound reports whether the service does not know the thing named.
 func IsNotFound(err error) bool { return hasCode(err, "ResourceNotFoundException") }
+
+// IsInvalid reports whether the service did not understand what it was sent.
+func IsInvalid(err error) bool { return hasCode(err, "ValidationException") }
+
+// IsFull reports whether a quota of the service is used up.
+func IsFull(err error) bool { return hasCode(err, "ServiceQuotaExceededException") }
 
 func hasCode(err error, code string) bool {
 	var api smithy.APIError

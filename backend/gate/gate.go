@@ -60,9 +60,8 @@ type Gate struct {
 // session is the cached fold of one log. Its lock is held over the append: serialising decide
 // and append is what it is for, and ErrConflict covers other processes.
 type session struct {
-	mu       sync.Mutex
-	state    playtest.State
-	lastTime int64
+	mu    sync.Mutex
+	state playtest.State
 }
 
 // New makes a gate on a log.
@@ -170,17 +169,26 @@ func (g *Gate) append(ctx context.Context, sessionID string, who auth.Identity, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	id := newID()
 	for range conflictTries {
 		now := g.now()
-		event, refused := s.state.Decide(now, who.Person, ask, newID())
-		if refused != nil {
-			return nil, refused
-		}
+		event, refused := s.state.Decide(now, who.Person, ask, id)
 		if event == nil {
+			// A no must not come from an old state: another backend may have appended since.
+			known := s.state.Seq
+			if s.state, err = g.log.Fold(ctx, sessionID, s.state); err != nil {
+				return nil, err
+			}
+			if s.state.Seq != known {
+				continue
+			}
+			if refused != nil {
+				return nil, refused
+			}
 			return nil, nil
 		}
 		event.Seq, event.Session, event.User = s.state.Seq+1, sessionID, event.Actor.Name
-		event.Timestamp = max(now.UnixMilli(), s.lastTime) // a clock set back must not reorder the log
+		event.Timestamp = max(now.UnixMilli(), s.state.Timestamp) // a clock set back must not reorder the log
 		err := g.log.Append(ctx, *event)
 		if errors.Is(err, store.ErrConflict) {
 			if s.state, err = g.log.Fold(ctx, sessionID, s.state); err != nil {
@@ -192,7 +200,6 @@ func (g *Gate) append(ctx context.Context, sessionID string, who auth.Identity, 
 			return nil, err
 		}
 		s.state.Apply(*event)
-		s.lastTime = event.Timestamp
 		return json.Marshal(event)
 	}
 	return nil, fmt.Errorf("session %s: %w, %d times in a row", sessionID, store.ErrConflict, conflictTries)

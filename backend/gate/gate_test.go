@@ -174,6 +174,40 @@ func TestTwoBackendsOnOneLogDecideEachRequestOnce(t *testing.T) {
 	}
 }
 
+func TestABackendDoesNotRefuseWhatAnotherMadeTrue(t *testing.T) {
+	g1, s, c := newGate(t)
+	g2 := New(s, func() time.Time { return c.now })
+	say := json.RawMessage(`{"action":"USER_CHAT_MESSAGE","message":"hi"}`)
+	if _, err := g2.Publish(t.Context(), NamespacePlaytest, "s-1", lead, say); err != nil { // its cache is warm now
+		t.Fatal(err)
+	}
+	out, err := g1.Publish(t.Context(), NamespacePlaytest, "s-1", viewer, json.RawMessage(`{"action":"TAKEOVER_REQUEST"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var request playtest.Event
+	if err := json.Unmarshal(out, &request); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g2.Publish(t.Context(), NamespacePlaytest, "s-1", lead,
+		json.RawMessage(fmt.Sprintf(`{"action":"TAKEOVER_APPROVED","requestId":%q}`, request.RequestID))); err != nil {
+		t.Fatalf("the second backend refused a request that the first one took: %v", err)
+	}
+}
+
+func TestAClockSetBackDoesNotReorderTheLog(t *testing.T) {
+	g, s, c := newGate(t)
+	c.now = c.now.Add(-time.Hour)
+	restarted := New(s, func() time.Time { return c.now })
+	if _, err := restarted.Publish(t.Context(), NamespacePlaytest, "s-1", viewer, json.RawMessage(`{"action":"USER_CHAT_MESSAGE","message":"hi"}`)); err != nil {
+		t.Fatal(err)
+	}
+	state, err := g.State(t.Context(), "s-1")
+	if err != nil || state.Timestamp < 1_790_000_000_000 {
+		t.Fatalf("the newest event is of %d, %v", state.Timestamp, err)
+	}
+}
+
 func TestOnlyLeadsAndTheBackendHearAllSessions(t *testing.T) {
 	g, _, _ := newGate(t)
 	for _, c := range []struct {

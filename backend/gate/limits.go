@@ -1,12 +1,12 @@
 package gate
 
 import (
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"hotseat/backend/playtest"
+	"hotseat/backend/ratelimit"
 )
 
 // class groups actions that share a rate.
@@ -25,30 +25,16 @@ var (
 	machineClass  = &class{20, 40, "the sidecar publishes too often"}
 )
 
-// forgetAfter is how long a silent person's buckets are kept; by then they are full again.
-const forgetAfter = time.Minute
-
 // limits are the token buckets per person and class. The backend itself is not limited.
-type limits struct {
-	now func() time.Time
-
-	mu      sync.Mutex // protects buckets and swept
-	buckets map[bucketKey]*bucket
-	swept   time.Time
-}
+type limits struct{ buckets *ratelimit.Keyed[bucketKey] }
 
 type bucketKey struct {
 	person string
 	class  *class
 }
 
-type bucket struct {
-	*rate.Limiter
-	used time.Time
-}
-
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, buckets: map[bucketKey]*bucket{}}
+	return &limits{ratelimit.New[bucketKey](now)}
 }
 
 func (l *limits) allow(who playtest.Person, action playtest.Action) *playtest.Refusal {
@@ -56,33 +42,10 @@ func (l *limits) allow(who playtest.Person, action playtest.Action) *playtest.Re
 		return nil
 	}
 	c := classOf(who.Role, action)
-	now := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweep(now)
-	key := bucketKey{who.ID, c}
-	b, ok := l.buckets[key]
-	if !ok {
-		b = &bucket{Limiter: rate.NewLimiter(c.perSecond, c.burst)}
-		l.buckets[key] = b
-	}
-	b.used = now
-	if b.AllowN(now, 1) {
+	if l.buckets.Allow(bucketKey{who.ID, c}, c.perSecond, c.burst) {
 		return nil
 	}
 	return refusal(playtest.CodeTooFast, "%s", c.message)
-}
-
-func (l *limits) sweep(now time.Time) {
-	if now.Sub(l.swept) < forgetAfter {
-		return
-	}
-	l.swept = now
-	for key, b := range l.buckets {
-		if now.Sub(b.used) > forgetAfter {
-			delete(l.buckets, key)
-		}
-	}
 }
 
 func classOf(role playtest.Role, action playtest.Action) *class {

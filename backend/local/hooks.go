@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"hotseat/backend/gate"
@@ -14,6 +15,7 @@ import (
 type hooks struct {
 	namespace string
 	gate      *gate.Gate
+	log       *slog.Logger
 }
 
 func (h hooks) OnPublish(ctx context.Context, p appsync.Publish) ([]appsync.Outcome, error) {
@@ -28,7 +30,11 @@ func (h hooks) OnPublish(ctx context.Context, p appsync.Publish) ([]appsync.Outc
 		case errors.As(err, &refusal):
 			outcomes[i].Error = eventError(refusal)
 		case err != nil:
-			return nil, err
+			// The other events of the request may be in the log already: they are broadcast.
+			h.log.Error("the gate failed", "channel", p.Channel, "error", err)
+			outcomes[i].Error = &appsync.EventError{
+				Type: "MessageProcessingError", Message: "the backend had an error of its own; try again", Status: http.StatusInternalServerError,
+			}
 		default:
 			outcomes[i].Payload = out
 		}

@@ -38,6 +38,15 @@ const (
 	StreamGroup = gameliftstreams.StreamGroupID
 )
 
+const (
+	// maxEvent is smaller than the service's 240 KiB: the gate takes 48 KiB, and what is larger need
+	// not be read before the token is checked.
+	maxEvent = 64 << 10
+	// readTime bounds the reading of a request. It is longer than a long poll (25 s), since net/http
+	// ends a request whose connection passes this time.
+	readTime = time.Minute
+)
+
 // Config of the services. All fields are required unless they say otherwise.
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
@@ -136,11 +145,11 @@ func (s *Services) events(cfg Config) (err error) {
 	tokens := []appsync.AuthMode{appsync.ModeCognito, appsync.ModeLambda}
 	namespace := func(name string) appsync.Namespace {
 		return appsync.Namespace{
-			Name: name, PublishModes: tokens, SubscribeModes: tokens, Hooks: hooks{name, cfg.Gate},
+			Name: name, PublishModes: tokens, SubscribeModes: tokens, Hooks: hooks{name, cfg.Gate, cfg.Log.With("service", "appsync")},
 		}
 	}
 	s.channels, err = appsync.New(appsync.Config{
-		Host: s.EdgeHost, Verify: s.Verifier.Verify,
+		Host: s.EdgeHost, Verify: s.Verifier.Verify, Limits: appsync.Limits{EventBytes: maxEvent},
 		Namespaces: []appsync.Namespace{namespace(gate.NamespacePlaytest), namespace(gate.NamespaceLive)},
 		Now:        cfg.Now, Log: cfg.Log.With("service", "appsync"),
 	})
@@ -185,7 +194,16 @@ func (s *Services) hosts(cfg Config) (err error) {
 
 // Serve puts the backend's own routes at the root of the edge and opens it.
 func (s *Services) Serve(root http.Handler) {
-	s.mux.Handle("/", root)
+	_, port, _ := net.SplitHostPort(s.EdgeHost)
+	s.mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The addresses that the page gets name the host as it was listened on; under another name it
+		// would be a stranger to them.
+		if r.Host == "localhost:"+port && r.Host != s.EdgeHost && r.Method == http.MethodGet {
+			http.Redirect(w, r, s.EdgeURL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		root.ServeHTTP(w, r)
+	}))
 	s.serve(s.listeners[0], s.mux)
 }
 
@@ -193,6 +211,7 @@ func (s *Services) serve(l net.Listener, handler http.Handler) {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second, // a client that sends its header byte by byte holds nothing for long
+		ReadTimeout:       readTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10, // tokens travel in headers; Cognito's are 1 to 2 KiB
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

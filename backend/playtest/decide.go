@@ -236,7 +236,7 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		}
 		return event(Event{
 			Action: ActionHandoverFailed, Actor: who, RequestID: ask.RequestID, Requester: &s.Handover.Request.Person,
-			RequesterUsername: s.Handover.Request.Person.Name, Reason: clean(ask.Reason), Holder: s.Seat.Holder, Epoch: s.Seat.Epoch,
+			RequesterUsername: s.Handover.Request.Person.Name, Reason: truncate(clean(ask.Reason), MaxReason), Holder: s.Seat.Holder, Epoch: s.Seat.Epoch,
 		})
 	}
 	return nil, refuse(CodeNotAllowed, "%q is not something the backend publishes", clean(string(ask.Action)))

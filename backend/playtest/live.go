@@ -61,8 +61,12 @@ func DecideLive(who Person, ask Live) (*Live, *Refusal) {
 		ask = Live{Actor: who, Action: ask.Action, Watching: ask.Watching, Client: ask.Client}
 	case ActionSidecarHealth:
 		allowed = who.Role == RoleSidecar
-		ask.JPEG, ask.Error = "", truncate(clean(ask.Error), MaxReason)
-		ask.State, ask.Encoder = truncate(clean(ask.State), 20), truncate(clean(ask.Encoder), 20)
+		ask = Live{
+			Actor: who, Action: ask.Action, State: truncate(clean(ask.State), 20), Error: truncate(clean(ask.Error), MaxReason),
+			FPS: ask.FPS, BitrateKbps: ask.BitrateKbps, EncodeMs: ask.EncodeMs, RTTMs: ask.RTTMs, LossPercent: ask.LossPercent,
+			KeyFrameAgeMs: ask.KeyFrameAgeMs, Encoder: truncate(clean(ask.Encoder), 20), Fallback: ask.Fallback,
+			UptimeSeconds: ask.UptimeSeconds, Restarts: ask.Restarts, Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate,
+		}
 	case ActionThumbnail:
 		allowed = who.Role == RoleSidecar
 		if len(ask.JPEG) > maxThumbnail {

@@ -21,6 +21,16 @@ const (
 	CodeTooLarge        Code = "TooLarge"
 )
 
+// Known reports whether it is a code of the rules, and not of a service in between.
+func (c Code) Known() bool {
+	switch c {
+	case CodeUnauthorized, CodeBadRequest, CodeNotAllowed, CodeRequestPending, CodeNoSuchRequest, CodeAlreadyDecided,
+		CodeHandoverRunning, CodeAlreadyHolder, CodeSessionEnded, CodeQueueFull, CodeTooFast, CodeTooLarge:
+		return true
+	}
+	return false
+}
+
 // Refusal is why an action did not become an event: a code for programs and a sentence for the
 // person who asked.
 type Refusal struct {

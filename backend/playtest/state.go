@@ -59,8 +59,9 @@ type Participant struct {
 // State is everything a session is, as the fold of its log. The zero value is the state before
 // the first event.
 type State struct {
-	Seq     int64
-	Session string
+	Seq       int64
+	Session   string
+	Timestamp int64 // of the newest event, Unix milliseconds
 
 	Title, Application       string
 	Width, Height, Framerate int
@@ -144,6 +145,7 @@ func (s *State) Apply(e Event) {
 	}
 	s.Seq = e.Seq
 	s.Session = e.Session
+	s.Timestamp = e.Timestamp
 	switch e.Action {
 	case ActionSessionStarted:
 		s.Title, s.Application = e.Title, e.Application

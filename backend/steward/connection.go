@@ -18,20 +18,46 @@ type connection struct {
 	arn     string
 	person  playtest.Person
 	request string // "" for a reconnection
+	epoch   int64  // of the seat when it began
 	from    string // name of whoever must let go, "" when the seat is empty
 	started time.Time
+	cancel  context.CancelFunc
+	err     error // how it ended, once it is back at the loop
 }
 
 func (l *loop) newConnection(person playtest.Person, request string, started time.Time) *connection {
-	return &connection{l: l, arn: l.record.StreamSessionARN, person: person, request: request, started: started}
+	return &connection{
+		l: l, arn: l.record.StreamSessionARN, person: person, request: request, epoch: l.state.Seat.Epoch, started: started,
+	}
 }
 
-// Why a hand-over fails, as people read it.
+// wanted reports whether the log still calls for the connection. Nobody gets the game by an approval
+// that is over, or by a seat that is no longer theirs.
+func (c *connection) wanted(state *playtest.State) bool {
+	if c.request != "" {
+		return state.Handover != nil && state.Handover.Request.ID == c.request
+	}
+	return state.Handover == nil && state.Seat.HeldBy(c.person.ID) && state.Seat.Epoch == c.epoch
+}
+
+// failure is why a hand-over failed, as people read it. Its text goes into the log of the session;
+// errors of the services do not, since they name things that are nobody's business.
+type failure string
+
+func (f failure) Error() string { return string(f) }
+
+// why is what the log says about an error.
+func why(err error) string {
+	var f failure
+	if errors.As(err, &f) {
+		return string(f)
+	}
+	return "the service that runs the game had an error"
+}
+
 var (
-	errNoOffer    = errors.New("the page of the person who asked did not answer")
-	errNotLetGo   = errors.New("the stream was not let go")
-	errNotArrived = errors.New("the new page did not connect to the game")
 	errNewerOffer = errors.New("the page was loaded again")
+	errTimeout    = errors.New("time is up")
 )
 
 // run does the steps of docs/architecture.md, "The seat is a lease": the old client goes, the
@@ -41,11 +67,13 @@ func (c *connection) run(ctx context.Context) error {
 	timing := c.l.s.cfg.Timing
 	c.step(ctx, "approved")
 	x, err := c.l.offers.take(ctx, c.person.ID, c.request, timing.Offer)
-	if err != nil {
-		return fmt.Errorf("%w within %s", errNoOffer, seconds(timing.Offer))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return failure(fmt.Sprintf("the page of %s did not answer within %s", c.person.Name, seconds(timing.Offer)))
+	} else if err != nil {
+		return err
 	}
 	if err := c.exchange(ctx, x); err != nil {
-		c.l.offers.fail(x, err)
+		c.l.offers.fail(x, failure(why(err)))
 		return err
 	}
 	c.step(ctx, "connected")
@@ -56,9 +84,12 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 	timing := c.l.s.cfg.Timing
 	c.step(ctx, "closing")
 	err := c.await(ctx, timing.Release, aws.StreamStatus.AcceptsConnection)
-	if errors.Is(err, errTimeout) {
-		return fmt.Errorf("%w by %s within %s", errNotLetGo, c.from, seconds(timing.Release))
-	} else if err != nil {
+	switch {
+	case errors.Is(err, errTimeout) && c.from == "":
+		return failure(fmt.Sprintf("the game took no new player within %s", seconds(timing.Release)))
+	case errors.Is(err, errTimeout):
+		return failure(fmt.Sprintf("%s's page did not let go of the game within %s", c.from, seconds(timing.Release)))
+	case err != nil:
 		return err
 	}
 	c.step(ctx, "released")
@@ -70,7 +101,7 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 	c.step(ctx, "connecting")
 	err = c.await(ctx, timing.Connect, aws.StreamStatus.Connected)
 	if errors.Is(err, errTimeout) {
-		return fmt.Errorf("%w within %s", errNotArrived, seconds(timing.Connect))
+		return failure(fmt.Sprintf("the page of %s did not connect to the game within %s", c.person.Name, seconds(timing.Connect)))
 	}
 	return err
 }
@@ -78,51 +109,59 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 // connect asks for the new connection. A Conflict right after the status allowed it is a race
 // with the service's own bookkeeping: asked again for as long as a client may take to let go.
 func (c *connection) connect(ctx context.Context, offer string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.l.s.cfg.Timing.Release)
+	within, cancel := context.WithTimeout(ctx, c.l.s.cfg.Timing.Release)
 	defer cancel()
 	pause := c.l.s.cfg.Timing.FirstPoll
 	for {
-		answer, err := c.l.s.cfg.AWS.Connect(ctx, c.arn, offer)
-		if err == nil {
+		answer, err := c.l.s.cfg.AWS.Connect(within, c.arn, offer)
+		switch {
+		case err == nil && ctx.Err() != nil: // cancelled meanwhile: the answer is for nobody
+			return "", ctx.Err()
+		case err == nil:
 			return answer, nil
-		}
-		if !aws.IsConflict(err) && !aws.IsThrottled(err) {
+		case aws.IsInvalid(err):
+			return "", failure("the game did not understand the offer of " + c.person.Name + "'s page")
+		case !aws.IsConflict(err) && !aws.IsThrottled(err):
 			return "", err
 		}
-		if sleep(ctx, pause) != nil {
+		if sleep(within, pause) != nil {
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
 			return "", err
 		}
 		pause = c.l.longer(pause)
 	}
 }
 
-var errTimeout = errors.New("time is up")
-
-// await polls the stream session until it is as wanted, or over, or time is up.
+// await polls the stream session until it is as wanted, or over, or time is up. An error of one
+// look is not the end: the holder has let go by now, and the next look may succeed.
 func (c *connection) await(ctx context.Context, timeout time.Duration, wanted func(aws.StreamStatus) bool) error {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	pause := c.l.s.cfg.Timing.FirstPoll
-	for {
-		stream, err := c.l.s.cfg.AWS.Stream(within, c.arn)
+	for last := false; ; {
+		stream, err := c.l.s.cfg.AWS.Stream(ctx, c.arn)
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case c.request == "" && c.l.offers.has(c.person.ID, ""):
 			return errNewerOffer
 		case err == nil && stream.Over():
-			return fmt.Errorf("the stream session ended (%s)", stream.Reason)
+			return failure("the game ended")
 		case err == nil && wanted(stream):
 			return nil
-		case err != nil && within.Err() == nil && !aws.IsThrottled(err):
+		case aws.IsNotFound(err):
 			return err
 		case aws.IsThrottled(err):
 			pause *= 2
+		case err != nil:
+			c.l.log.Warn("looking at the stream session", "error", err)
 		}
-		if sleep(within, pause) != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		if last {
 			return errTimeout
 		}
+		last = sleep(within, pause) != nil // time is up: one last look
 		pause = c.l.longer(pause)
 	}
 }

@@ -21,29 +21,23 @@ type loop struct {
 	offers  *offers
 	nudges  chan struct{}
 	endings chan string
-	done    chan outcome // of the running connection
+	done    chan *connection // the active connection, when it ended
 
 	finished chan struct{} // closed when run returns
 
 	state     playtest.State
 	stream    aws.StreamStatus
-	running   string    // what is being connected: a request id, or "reconnect"
-	lostSince time.Time // since when the holder's client is gone
-	endReason string    // set once the end was asked for
+	active    *connection     // nil: nobody is being connected
+	unsettled *playtest.Event // how a hand-over ended, until the log has it
+	lostSince time.Time       // since when the holder's client is gone
+	lostEpoch int64           // of the holder that lostSince is about
+	endReason string          // set once the end was asked for
 }
-
-// outcome is how a connection attempt ended.
-type outcome struct {
-	request string // "" for a holder's reconnection
-	err     error
-}
-
-const reconnect = "reconnect"
 
 func newLoop(s *Steward, record store.Session) *loop {
 	return &loop{
 		s: s, log: s.cfg.Log.With("session", record.ID), record: record, offers: newOffers(s.cfg.Now),
-		nudges: make(chan struct{}, 1), endings: make(chan string, 1), done: make(chan outcome),
+		nudges: make(chan struct{}, 1), endings: make(chan string, 1), done: make(chan *connection),
 		finished: make(chan struct{}),
 	}
 }
@@ -61,8 +55,9 @@ func (l *loop) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer l.offers.close()
-	defer func() { // a connection under way ends with ctx or by its own time-outs
-		if l.running != "" {
+	defer func() {
+		if l.active != nil {
+			l.active.cancel()
 			<-l.done
 		}
 	}()
@@ -76,9 +71,10 @@ func (l *loop) run(ctx context.Context) {
 				l.endReason = reason
 				l.poll(ctx)
 			}
-		case o := <-l.done:
-			l.running = ""
-			l.connected(ctx, o)
+		case c := <-l.done:
+			l.active = nil
+			l.connected(c)
+			l.poll(ctx)
 		case <-timer.C:
 			l.poll(ctx)
 			timer.Reset(l.pause())
@@ -98,95 +94,141 @@ func (l *loop) pause() time.Duration {
 }
 
 // reconcile brings the state up to the end of the log and does what it calls for. It reports
-// whether the session is over.
+// whether the session is over and its books are closed.
 func (l *loop) reconcile(ctx context.Context) (over bool) {
 	for range 16 { // each round publishes at most one thing; what is left waits for the next wake
-		state, err := l.s.cfg.Store.Fold(ctx, l.record.ID, l.state)
-		if err != nil {
-			l.log.Error("reading the log", "error", err)
+		if !l.fold(ctx) {
 			return false
 		}
-		l.state = state
 		if l.state.Ended() {
-			return true
+			return l.clearAway(ctx)
 		}
-		now := l.s.cfg.Now()
-		var next *playtest.Event
-		if r, ok := l.state.Granted(now); ok {
-			next = &playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: r.ID}
-		} else if due := l.state.Expired(now); len(due) > 0 {
-			next = &playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: due[0].ID, Reason: "expired"}
-		} else if l.holderIsLost(now) {
-			next = &playtest.Event{Action: playtest.ActionSeatReleased, Reason: l.state.Seat.Holder.Name + "'s connection was lost"}
+		if l.unsettled != nil {
+			if !l.publish(ctx, *l.unsettled) {
+				return false // tried again with the next poll; nobody is connected meanwhile
+			}
+			l.unsettled = nil
+			continue
 		}
-		if next == nil {
+		next, ok := l.due(l.s.cfg.Now())
+		if !ok {
 			break
 		}
-		if err := l.s.publish(ctx, l.record.ID, *next); err != nil {
-			var refusal *playtest.Refusal
-			if !errors.As(err, &refusal) { // another backend was faster: its event is in the log
-				l.log.Error("publishing", "action", next.Action, "error", err)
-				return false
-			}
+		if !l.publish(ctx, next) {
+			return false
 		}
+	}
+	if l.active != nil && !l.active.wanted(&l.state) {
+		l.active.cancel()
 	}
 	l.offers.prune(&l.state)
 	l.connectNext(ctx)
 	return false
 }
 
+func (l *loop) fold(ctx context.Context) bool {
+	state, err := l.s.cfg.Store.Fold(ctx, l.record.ID, l.state)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.log.Error("reading the log", "error", err)
+		}
+		return false
+	}
+	l.state = state
+	return true
+}
+
+// due is what the rules and the time call for.
+func (l *loop) due(now time.Time) (playtest.Event, bool) {
+	if r, ok := l.state.Granted(now); ok {
+		return playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: r.ID}, true
+	}
+	if expired := l.state.Expired(now); len(expired) > 0 {
+		return playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: expired[0].ID, Reason: "expired"}, true
+	}
+	if l.holderIsLost(now) {
+		return playtest.Event{Action: playtest.ActionSeatReleased, Reason: l.state.Seat.Holder.Name + "'s connection was lost"}, true
+	}
+	return playtest.Event{}, false
+}
+
+// publish reports whether the matter is settled: the event is in the log, or the gate refused it,
+// because another backend was faster and the log says something else by now.
+func (l *loop) publish(ctx context.Context, e playtest.Event) bool {
+	err := l.s.publish(ctx, l.record.ID, e)
+	var refusal *playtest.Refusal
+	switch {
+	case err == nil:
+	case errors.As(err, &refusal):
+		l.log.Debug("the gate refused", "action", e.Action, "reason", refusal)
+	default:
+		if ctx.Err() == nil {
+			l.log.Error("publishing", "action", e.Action, "error", err)
+		}
+		return false
+	}
+	return true
+}
+
 // connectNext starts what is due to be connected: the approved request, or a holder who is back.
 func (l *loop) connectNext(ctx context.Context) {
-	if l.running != "" || l.endReason != "" {
+	if l.active != nil || l.unsettled != nil || l.endReason != "" {
 		return
 	}
 	if h := l.state.Handover; h != nil {
-		l.running = h.Request.ID
-		connection := l.newConnection(h.Request.Person, h.Request.ID, time.UnixMilli(h.Since))
+		l.active = l.newConnection(h.Request.Person, h.Request.ID, time.UnixMilli(h.Since))
 		if h.From != nil {
-			connection.from = h.From.Name
+			l.active.from = h.From.Name
 		}
-		go func() { l.done <- outcome{request: h.Request.ID, err: connection.run(ctx)} }()
+	} else if holder := l.state.Seat.Holder; holder != nil && l.offers.has(holder.ID, "") {
+		l.active = l.newConnection(*holder, "", l.s.cfg.Now())
+		l.active.from = holder.Name
+	} else {
 		return
 	}
-	if holder := l.state.Seat.Holder; holder != nil && l.offers.has(holder.ID, "") {
-		l.running = reconnect
-		connection := l.newConnection(*holder, "", l.s.cfg.Now())
-		connection.from = holder.Name
-		go func() { l.done <- outcome{err: connection.run(ctx)} }()
-	}
+	c := l.active
+	var connecting context.Context
+	connecting, c.cancel = context.WithCancel(ctx)
+	go func() {
+		c.err = c.run(connecting)
+		c.cancel()
+		l.done <- c
+	}()
 }
 
-// connected closes a hand-over in the log.
-func (l *loop) connected(ctx context.Context, o outcome) {
-	l.lostSince = time.Time{}
-	if o.request == "" {
-		if o.err != nil && !errors.Is(o.err, errNewerOffer) {
-			l.log.Warn("a holder could not reconnect", "error", o.err)
+// connected notes how a hand-over ended, for the log.
+func (l *loop) connected(c *connection) {
+	if c.request == "" {
+		if c.err != nil && !errors.Is(c.err, context.Canceled) && !errors.Is(c.err, errNewerOffer) {
+			l.log.Warn("a holder could not reconnect", "error", c.err)
 		}
-		l.poll(ctx)
 		return
 	}
-	e := playtest.Event{Action: playtest.ActionSeatTaken, RequestID: o.request}
-	if o.err != nil {
-		e = playtest.Event{Action: playtest.ActionHandoverFailed, RequestID: o.request, Reason: o.err.Error()}
-		l.log.Warn("a hand-over failed", "request", o.request, "error", o.err)
+	if c.err == nil {
+		l.unsettled = &playtest.Event{Action: playtest.ActionSeatTaken, RequestID: c.request}
+		return
 	}
-	if err := l.s.publish(ctx, l.record.ID, e); err != nil {
-		l.log.Error("closing a hand-over", "error", err)
+	if errors.Is(c.err, context.Canceled) {
+		return // the log has moved on, or this backend ends
 	}
-	l.poll(ctx)
+	l.log.Warn("a hand-over failed", "request", c.request, "error", c.err)
+	l.unsettled = &playtest.Event{Action: playtest.ActionHandoverFailed, RequestID: c.request, Reason: why(c.err)}
 }
+
+// placementLimit is longer than GameLift Streams takes to place a session on Linux (90 s): a record
+// without a stream session is in the middle of its start before, and abandoned after.
+const placementLimit = 2 * time.Minute
 
 // poll looks at the stream session and tells the log what changed.
 func (l *loop) poll(ctx context.Context) {
 	if l.record.StreamSessionARN == "" {
-		l.over(ctx, "the game was never started")
+		l.unstarted(ctx)
 		return
 	}
 	stream, err := l.s.cfg.AWS.Stream(ctx, l.record.StreamSessionARN)
 	switch {
 	case aws.IsNotFound(err):
+		l.stream.Status = "TERMINATED"
 		l.over(ctx, "the stream session is gone")
 		return
 	case err != nil:
@@ -203,48 +245,100 @@ func (l *loop) poll(ctx context.Context) {
 	}
 	l.stream = stream
 	if stream.Status != l.state.Status || stream.Reason != l.state.StatusReason {
-		if err := l.s.publish(ctx, l.record.ID, playtest.Event{
-			Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: stream.Reason,
-		}); err != nil && ctx.Err() == nil {
-			l.log.Warn("publishing the stream session's state", "error", err)
-		}
+		l.publish(ctx, playtest.Event{Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: stream.Reason})
 	}
 	if stream.Over() {
 		l.over(ctx, l.whyOver(stream))
 	}
 }
 
-// holderIsLost reports whether the holder's client has been gone for longer than the grace.
-func (l *loop) holderIsLost(now time.Time) bool {
-	gone := l.state.Seat.Holder != nil && l.running == "" && l.state.Handover == nil && l.stream.AcceptsConnection()
-	switch {
-	case !gone:
-		l.lostSince = time.Time{}
-	case l.lostSince.IsZero():
-		l.lostSince = now
-	}
-	return gone && now.Sub(l.lostSince) > l.s.cfg.Timing.Grace
-}
-
-// over closes the session's books: everybody waiting is told, the log ends, the stage goes.
-func (l *loop) over(ctx context.Context, reason string) {
-	for _, r := range l.state.Queue {
-		_ = l.s.publish(ctx, l.record.ID, playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: r.ID, Reason: "ended"})
-	}
-	if l.state.Handover == nil && l.state.Seat.Holder != nil {
-		_ = l.s.publish(ctx, l.record.ID, playtest.Event{Action: playtest.ActionSeatReleased, Reason: "the session ended"})
-	}
-	if err := l.s.publish(ctx, l.record.ID, playtest.Event{Action: playtest.ActionSessionEnded, Reason: reason}); err != nil {
-		l.log.Error("closing the log", "error", err)
+// unstarted: the record was saved before its stream session was started, and either that is going on,
+// here or in another backend, or whoever did it was killed.
+func (l *loop) unstarted(ctx context.Context) {
+	record, err := l.s.cfg.Store.Session(ctx, l.record.ID)
+	if err != nil {
+		l.log.Error("reading the session's record", "error", err)
 		return
 	}
-	if err := l.s.cfg.AWS.DeleteStage(ctx, l.record.StageARN); err != nil && !aws.IsNotFound(err) {
-		l.log.Warn("deleting the stage", "error", err)
+	l.record = record
+	if record.StreamSessionARN == "" && l.s.cfg.Now().Sub(record.CreatedAt) > placementLimit {
+		l.over(ctx, "the game was never started")
+	}
+}
+
+// holderIsLost reports whether the holder's client has been gone for longer than the grace. A page
+// that tries to come back may finish, but trying again and again does not hold the seat.
+func (l *loop) holderIsLost(now time.Time) bool {
+	if l.state.Seat.Holder == nil || l.state.Handover != nil || l.stream.Connected() || l.lostEpoch != l.state.Seat.Epoch {
+		l.lostSince, l.lostEpoch = time.Time{}, l.state.Seat.Epoch
+		return false
+	}
+	if !l.stream.AcceptsConnection() {
+		return false // on its way to a client, or to its end
+	}
+	if l.lostSince.IsZero() {
+		l.lostSince = now
+	}
+	grace := l.s.cfg.Timing.Grace
+	if l.active != nil {
+		grace += l.s.cfg.Timing.Connect
+	}
+	return now.Sub(l.lostSince) > grace
+}
+
+// over ends the log: what was under way failed, everybody waiting is told, the seat is free.
+func (l *loop) over(ctx context.Context, reason string) {
+	if !l.fold(ctx) || l.state.Ended() {
+		return
+	}
+	if l.state.Seq == 0 { // killed between the record and the first event: there is no log to end
+		l.clearAway(ctx)
+		return
+	}
+	if l.active != nil {
+		l.active.cancel()
+	}
+	const ended = "the session ended"
+	var last []playtest.Event
+	if h := l.state.Handover; h != nil {
+		last = append(last, playtest.Event{Action: playtest.ActionHandoverFailed, RequestID: h.Request.ID, Reason: ended})
+	}
+	for _, r := range l.state.Queue {
+		last = append(last, playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: r.ID, Reason: "ended"})
+	}
+	if l.state.Seat.Holder != nil {
+		last = append(last, playtest.Event{Action: playtest.ActionSeatReleased, Reason: ended})
+	}
+	last = append(last, playtest.Event{Action: playtest.ActionSessionEnded, Reason: reason})
+	for _, e := range last {
+		if !l.publish(ctx, e) {
+			return // the next poll goes on from what the log has by then
+		}
+	}
+	l.unsettled = nil
+}
+
+// clearAway ends what a session that is over still has: its stream session, its stage. Each step can
+// be done twice; it reports whether all are done.
+func (l *loop) clearAway(ctx context.Context) bool {
+	if l.record.StreamSessionARN != "" && !l.stream.Over() {
+		err := l.s.cfg.AWS.Terminate(ctx, l.record.StreamSessionARN)
+		if err != nil && !aws.IsNotFound(err) && !aws.IsConflict(err) {
+			l.log.Warn("terminating the stream session", "error", err)
+		}
+	}
+	if l.record.StageARN != "" {
+		if err := l.s.cfg.AWS.DeleteStage(ctx, l.record.StageARN); err != nil && !aws.IsNotFound(err) {
+			l.log.Warn("deleting the stage", "error", err)
+			return false
+		}
 	}
 	l.record.EndedAt = l.s.cfg.Now()
 	if err := l.s.cfg.Store.SaveSession(ctx, l.record); err != nil {
 		l.log.Error("saving the end", "error", err)
+		return false
 	}
+	return true
 }
 
 // whyOver says in words why the stream session ended (StatusReason of GetStreamSession).
@@ -252,16 +346,16 @@ func (l *loop) whyOver(stream aws.StreamStatus) string {
 	if l.endReason != "" {
 		return l.endReason
 	}
-	why, ok := reasons[stream.Reason]
+	text, ok := reasons[stream.Reason]
 	if !ok {
-		why = stream.Reason
+		text = stream.Reason
 	}
 	if l.s.cfg.Explain != nil {
 		if more := l.s.cfg.Explain(l.record.StreamSessionARN); more != "" {
-			why += ": " + more
+			text += ": " + more
 		}
 	}
-	return why
+	return text
 }
 
 var reasons = map[string]string{

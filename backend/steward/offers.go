@@ -14,6 +14,9 @@ import (
 // its newest peer connection.
 var ErrOfferTaken = errors.New("the hand-over is under way with your page's earlier offer")
 
+// errLateOffer is what a page reads that sent its offer too late, or none.
+var errLateOffer = failure("your page did not send its offer in time")
+
 // ErrNoOffer says that no offer was sent for the request.
 var ErrNoOffer = errors.New("no offer is kept for this request; send one first")
 
@@ -78,7 +81,7 @@ func (o *offers) has(person, request string) bool {
 }
 
 // take waits for a page's offer, for at most the time given, and takes it. When none comes, whoever
-// waits for an answer, or comes to wait, reads errNoOffer.
+// waits for an answer, or comes to wait, reads errLateOffer.
 func (o *offers) take(ctx context.Context, person, request string, wait time.Duration) (*exchange, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -99,7 +102,7 @@ func (o *offers) take(ctx context.Context, person, request string, wait time.Dur
 		o.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			o.fail(x, errNoOffer)
+			o.fail(x, errLateOffer)
 			return nil, ctx.Err()
 		case <-changed:
 		}
@@ -159,7 +162,7 @@ func (o *offers) prune(state *playtest.State) {
 	for key, x := range o.kept {
 		wanted := state.Position(key.request) > 0 ||
 			state.Handover != nil && state.Handover.Request.ID == key.request ||
-			key.request == "" && state.Seat.HeldBy(key.person)
+			key.request == "" && state.Seat.HeldBy(key.person) && state.Handover == nil
 		fetchable := !x.ended.IsZero() && o.now().Sub(x.ended) < answeredFor
 		if wanted && x.ended.IsZero() || fetchable || x.taken && x.ended.IsZero() {
 			continue
@@ -193,7 +196,7 @@ func (s *Steward) PutOffer(state *playtest.State, person playtest.Person, reques
 	}
 	r, waiting := state.RequestOf(person.ID)
 	switch {
-	case request == "" && state.Seat.HeldBy(person.ID):
+	case request == "" && state.Seat.HeldBy(person.ID) && state.Handover == nil:
 	case request != "" && waiting && r.ID == request:
 	case request != "" && state.Handover != nil && state.Handover.Request.ID == request && state.Handover.Request.Person.ID == person.ID:
 	default:

@@ -60,7 +60,7 @@ func TestAPageThatSendsNoOfferIsGivenUp(t *testing.T) {
 		if waited := time.Since(begun); waited != 5*time.Second {
 			t.Fatalf("waited %s", waited)
 		}
-		if _, err := o.wait(t.Context(), "viewer", "r-1"); !errors.Is(err, errNoOffer) {
+		if _, err := o.wait(t.Context(), "viewer", "r-1"); !errors.Is(err, errLateOffer) {
 			t.Fatalf("the page that comes too late reads %v", err)
 		}
 	})

@@ -167,31 +167,53 @@ type StartRequest struct {
 // session is orderly.
 const tokenReserve = 15 * time.Minute
 
-// Start starts a playtest: stage, log, stream session. When it fails, nothing is left running.
+// startTime bounds a start as a whole; the services answer within seconds.
+const startTime = time.Minute
+
+// Start starts a playtest: stage, log, stream session. When it fails, nothing is left running. It goes
+// on when whoever asked for it goes away: half a start would have to be cleared away by somebody.
 func (s *Steward) Start(ctx context.Context, r StartRequest) (store.Session, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+	defer cancel()
 	now := s.cfg.Now()
 	record := store.Session{
 		ID: newSessionID(), CreatedAt: now, CreatedBy: r.By.ID, Application: r.Application, Title: r.Title,
 		Width: r.Width, Height: r.Height, Framerate: r.Framerate, EndsAt: now.Add(r.Length),
-		StreamGroup: s.cfg.AWS.StreamGroup(),
 	}
+	record.ClientToken = record.ID + "-" + rand.Text()
 	var err error
 	if record.StageARN, record.SubscribeURL, err = s.cfg.AWS.CreateStage(ctx, record.ID); err != nil {
 		return store.Session{}, err
 	}
 	if err = s.startOn(ctx, &record, r); err != nil {
-		cleanup := context.WithoutCancel(ctx)
-		if derr := s.cfg.AWS.DeleteStage(cleanup, record.StageARN); derr != nil {
-			s.cfg.Log.Warn("a stage was left behind", "session", record.ID, "error", derr)
-		}
-		record.EndedAt = s.cfg.Now()
-		if serr := s.cfg.Store.SaveSession(cleanup, record); serr != nil {
-			s.cfg.Log.Warn("saving a failed start", "session", record.ID, "error", serr)
-		}
+		s.undo(record)
 		return store.Session{}, err
 	}
 	s.take(record)
 	return record, nil
+}
+
+// undo clears away what a failed start left, as far as it goes.
+func (s *Steward) undo(record store.Session) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	var refusal *playtest.Refusal
+	err := s.publish(ctx, record.ID, playtest.Event{Action: playtest.ActionSessionEnded, Reason: "the game could not be started"})
+	if err != nil && !errors.As(err, &refusal) {
+		s.cfg.Log.Warn("ending the log of a failed start", "session", record.ID, "error", err)
+	}
+	if record.StreamSessionARN != "" {
+		if err := s.cfg.AWS.Terminate(ctx, record.StreamSessionARN); err != nil {
+			s.cfg.Log.Warn("a stream session was left behind", "session", record.ID, "error", err)
+		}
+	}
+	if err := s.cfg.AWS.DeleteStage(ctx, record.StageARN); err != nil {
+		s.cfg.Log.Warn("a stage was left behind", "session", record.ID, "error", err)
+	}
+	record.EndedAt = s.cfg.Now()
+	if err := s.cfg.Store.SaveSession(ctx, record); err != nil {
+		s.cfg.Log.Warn("saving a failed start", "session", record.ID, "error", err)
+	}
 }
 
 func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartRequest) error {
@@ -230,13 +252,10 @@ func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartReq
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	stream, err := s.cfg.AWS.StartStream(ctx, aws.StreamRequest{
-		Application: r.Application, UserID: r.By.ID, ClientToken: record.ID + "-" + rand.Text(),
+		Application: r.Application, UserID: r.By.ID, ClientToken: record.ClientToken,
 		SessionLength: r.Length, Environment: environment,
 	})
 	if err != nil {
-		_ = s.publish(context.WithoutCancel(ctx), record.ID, playtest.Event{
-			Action: playtest.ActionSessionEnded, Reason: "the game could not be started",
-		})
 		return err
 	}
 	record.StreamSessionARN = stream.ARN

@@ -13,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
 	"time"
 
 	_ "modernc.org/sqlite" // the pure-Go driver, so that everything but the capture cross-compiles
@@ -54,7 +56,13 @@ type Store struct{ db *sql.DB }
 // synchronous=FULL: an acknowledged event must survive a loss of power, and a playtest appends a
 // few events a second, so the fsync is affordable.
 func Open(path string) (*Store, error) {
-	dsn := "file:" + path + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	// Not readable by others, wherever the folder is; SQLite gives its -wal the same mode.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	file.Close()
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log %s: %w", path, err)
@@ -156,22 +164,21 @@ func (s *Store) Fold(ctx context.Context, session string, state playtest.State) 
 
 // Session is what the backend alone knows of a session. The ARNs in it are never broadcast.
 type Session struct {
-	ID                string    `json:"id"`
-	CreatedAt         time.Time `json:"createdAt"`
-	EndedAt           time.Time `json:"endedAt"` // zero while it runs
-	CreatedBy         string    `json:"createdBy"`
-	Application       string    `json:"application"`
-	Title             string    `json:"title"`
-	Width             int       `json:"width"`
-	Height            int       `json:"height"`
-	Framerate         int       `json:"framerate"`
-	EndsAt            time.Time `json:"endsAt"`
-	StreamGroup       string    `json:"streamGroup"`
-	StreamSessionARN  string    `json:"streamSessionArn"`
-	StageARN          string    `json:"stageArn"`
-	BroadcasterID     string    `json:"broadcasterId"` // participant id of the sidecar
-	SubscribeURL      string    `json:"subscribeUrl"`  // base address of the stage: <it>/subscribe/<participant>
-	ConnectionTimeout int       `json:"connectionTimeoutSeconds"`
+	ID               string    `json:"id"`
+	CreatedAt        time.Time `json:"createdAt"`
+	EndedAt          time.Time `json:"endedAt"` // zero while it runs
+	CreatedBy        string    `json:"createdBy"`
+	Application      string    `json:"application"`
+	Title            string    `json:"title"`
+	Width            int       `json:"width"`
+	Height           int       `json:"height"`
+	Framerate        int       `json:"framerate"`
+	EndsAt           time.Time `json:"endsAt"`
+	ClientToken      string    `json:"clientToken"` // of StartStreamSession: asking again finds the same session
+	StreamSessionARN string    `json:"streamSessionArn"`
+	StageARN         string    `json:"stageArn"`
+	BroadcasterID    string    `json:"broadcasterId"` // participant id of the sidecar
+	SubscribeURL     string    `json:"subscribeUrl"`  // base address of the stage: <it>/subscribe/<participant>
 }
 
 // SaveSession puts a session's record, new or changed.

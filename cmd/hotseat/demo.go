@@ -83,7 +83,7 @@ func runDemo(ctx context.Context, o demo.Options) (err error) {
 	say("hotseat: starting the services and a game; leaving the console ends them")
 	running, err := demo.Up(ctx, o)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	defer func() {
 		say("hotseat: ending everything that was started")
@@ -92,7 +92,7 @@ func runDemo(ctx context.Context, o demo.Options) (err error) {
 	lead := leadOf(running.Users)
 	session, err := startSession(ctx, running, o, lead)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	options := tui.Options{
 		URL: running.URL, PageURL: running.URL, Email: lead.Email, Password: lead.Password,

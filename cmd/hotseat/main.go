@@ -16,6 +16,7 @@ func main() {
 	// SIGHUP too: a closed terminal ends the demo and everything that it started.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl+C does not wait for an orderly end
 	root := &cobra.Command{
 		Use:   "hotseat",
 		Short: "Interactive game playtests: one plays, others watch, talk and take turns",

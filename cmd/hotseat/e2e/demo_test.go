@@ -188,6 +188,20 @@ func TestAPortInUseIsSaidWithWhatToDo(t *testing.T) {
 	}
 }
 
+func TestASecondDemoInTheSameFolderIsRefused(t *testing.T) {
+	first := startDemo(t)
+	first.see(`http://127\.0\.0\.1:\d+`, 30*time.Second)
+	second := startDemo(t, "--data", first.data) // the last --data counts
+	second.see(`another Hotseat works in .*--data`, 20*time.Second)
+	if code := second.wait(20 * time.Second); code == 0 {
+		t.Error("exit code 0")
+	}
+	first.signal(syscall.SIGTERM)
+	if code := first.wait(30 * time.Second); code != 0 {
+		t.Errorf("exit code %d\n%s", code, first.output())
+	}
+}
+
 func TestAMissingPluginIsSaidWithTheCommandThatMendsIt(t *testing.T) {
 	cmd := exec.Command(hotseat(t), "demo", "--check")
 	cmd.Env = append(os.Environ(), "GST_PLUGIN_SYSTEM_PATH="+t.TempDir())

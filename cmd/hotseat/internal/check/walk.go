@@ -188,7 +188,7 @@ func (w *walk) watch(ctx context.Context) (string, error) {
 func (w *walk) log() string  { return "/playtest/" + w.session.ID }
 func (w *walk) live() string { return "/live/" + w.session.ID }
 
-// request asks for the seat and returns the request's id as the log tells it.
+// requestBy asks for the seat and returns the request's id as the log tells it.
 func (w *walk) requestBy(ctx context.Context, p *Person) (string, error) {
 	if err := p.Publish(ctx, w.log(), playtest.Event{Action: playtest.ActionTakeoverRequest}); err != nil {
 		return "", err
@@ -211,18 +211,22 @@ func (w *walk) takeSeat(ctx context.Context) (string, error) {
 	if err := w.first.Take(ctx, w.player, w.session.ID, request); err != nil {
 		return "", err
 	}
-	m, err := w.lead.Hear(ctx, taken(request))
+	m, err := w.seated(ctx, request)
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s holds it, epoch %d, after %d ms", m.Holder.Name, m.Epoch, m.TookMs), nil
 }
 
-// taken matches the end of a hand-over, however it ended.
-func taken(request string) func(message) bool {
-	return func(m message) bool {
-		return m.RequestID == request && m.Action == playtest.ActionSeatTaken
+// seated waits for the end of a hand-over, however it ended.
+func (w *walk) seated(ctx context.Context, request string) (message, error) {
+	m, err := w.lead.Hear(ctx, func(m message) bool {
+		return m.RequestID == request && (m.Action == playtest.ActionSeatTaken || m.Action == playtest.ActionHandoverFailed)
+	})
+	if err == nil && m.Action == playtest.ActionHandoverFailed {
+		err = errors.New(m.Reason)
 	}
+	return m, err
 }
 
 func (w *walk) press(ctx context.Context) (string, error) { return w.tap(ctx, w.first) }
@@ -303,7 +307,7 @@ func (w *walk) handOver(ctx context.Context) (string, error) {
 	if err := w.second.Finish(ctx, w.viewer, w.session.ID, w.request); err != nil {
 		return "", err
 	}
-	m, err := w.lead.Hear(ctx, taken(w.request))
+	m, err := w.seated(ctx, w.request)
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -185,8 +186,7 @@ func drain(track *webrtc.TrackRemote) {
 
 func (w *Watcher) startProbe(path string) error {
 	w.probe = exec.Command(path)
-	var stderr bytes.Buffer
-	w.probe.Stderr = &stderr
+	w.probe.Stderr = os.Stderr
 	var err error
 	if w.input, err = w.probe.StdinPipe(); err != nil {
 		return fmt.Errorf("starting hotseat-probe: %w", err)
@@ -209,7 +209,7 @@ func (w *Watcher) startProbe(path string) error {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.failed = fmt.Errorf("the decoder ended: %s", strings.TrimSpace(stderr.String()))
+		w.failed = errors.New("the decoder ended; it says why on standard error")
 		w.notify()
 	}()
 	return nil

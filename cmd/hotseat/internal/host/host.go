@@ -55,6 +55,7 @@ type Host struct {
 	steward  *steward.Steward
 	store    *store.Store
 	channel  *events.Client
+	lock     *os.File
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -84,6 +85,9 @@ func Start(cfg Config) (_ *Host, err error) {
 			_ = h.Close()
 		}
 	}()
+	if h.lock, err = lockFolder(cfg.DataDir); err != nil {
+		return nil, err
+	}
 	if h.Users, _, err = cognito.LoadOrCreateUsers(h.UsersFile); err != nil {
 		return nil, err
 	}
@@ -165,7 +169,8 @@ func (h *Host) publisher(token events.Credentials) steward.Publisher {
 		}
 		err = events.PublishHTTP(ctx, client, h.services.EventsURL, bearer, channel, payload)
 		var refused *events.RefusedError
-		if errors.As(err, &refused) {
+		// The gate's own no; a 429 or 5xx of the channel is trouble, and tried again.
+		if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError && playtest.Code(refused.Type).Known() {
 			return &playtest.Refusal{Code: playtest.Code(refused.Type), Message: refused.Message}
 		}
 		return err
@@ -259,6 +264,9 @@ func (h *Host) Close() error {
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
+	}
+	if h.lock != nil {
+		errs = append(errs, h.lock.Close())
 	}
 	return errors.Join(errs...)
 }
