@@ -129,6 +129,8 @@ type startBody struct {
 	VideoBitrateKbps     int    `json:"videoBitrateKbps"`
 	Encoder              string `json:"encoder"`
 	SessionLengthSeconds int    `json:"sessionLengthSeconds"`
+
+	Policy *playtest.Policy `json:"policy"`
 }
 
 func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
@@ -156,6 +158,11 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	case body.SessionLengthSeconds < 60 || body.SessionLengthSeconds > 86_400:
 		return 0, nil, badRequest("a session lasts between 60 and 86400 seconds; not %d", body.SessionLengthSeconds)
 	}
+	if body.Policy != nil {
+		if err := body.Policy.Check(); err != nil {
+			return 0, nil, badRequest("policy: %v", err)
+		}
+	}
 	title := body.Application
 	applications, err := s.cfg.AWS.Applications(r.Context())
 	if err != nil {
@@ -173,7 +180,7 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	record, err := s.cfg.Steward.Start(r.Context(), steward.StartRequest{
 		By: who, Application: body.Application, Title: title, Width: body.Width, Height: body.Height,
 		Framerate: body.Framerate, VideoBitrateKbps: body.VideoBitrateKbps, Encoder: body.Encoder,
-		Length: time.Duration(body.SessionLengthSeconds) * time.Second,
+		Length: time.Duration(body.SessionLengthSeconds) * time.Second, Policy: body.Policy,
 	})
 	if err != nil {
 		return 0, nil, err
@@ -229,6 +236,13 @@ func (s *Server) stageToken(r *http.Request, who playtest.Person) (int, any, err
 	}
 	if !record.EndedAt.IsZero() {
 		return 0, nil, steward.ErrNotRunning
+	}
+	state, err := s.cfg.Gate.State(r.Context(), record.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	if refusal := state.MayWatch(who); refusal != nil {
+		return 0, nil, refusal
 	}
 	token, err := s.cfg.AWS.CreateStageToken(r.Context(), aws.TokenRequest{
 		Stage: record.StageARN, UserID: who.ID, Subscribe: true, Life: watchToken,

@@ -62,6 +62,7 @@ type Gate struct {
 type session struct {
 	mu    sync.Mutex
 	state playtest.State
+	read  time.Time // when state was last brought up to the log's end for live traffic
 }
 
 // New makes a gate on a log.
@@ -125,8 +126,12 @@ func (g *Gate) Subscribe(ctx context.Context, sessionID string, who auth.Identit
 	if refusal := mayTouch(who, sessionID); refusal != nil {
 		return refusal
 	}
-	if _, err := g.session(ctx, sessionID); err != nil {
+	state, err := g.State(ctx, sessionID)
+	if err != nil {
 		return err
+	}
+	if refusal := state.MayWatch(who.Person); refusal != nil {
+		return refusal
 	}
 	return nil
 }
@@ -147,7 +152,7 @@ func (g *Gate) live(ctx context.Context, sessionID string, who auth.Identity, pa
 	if err := json.Unmarshal(payload, &ask); err != nil {
 		return nil, refusal(playtest.CodeBadRequest, "the event is not what its action needs: %s", fieldOf(err))
 	}
-	if _, err := g.session(ctx, sessionID); err != nil {
+	if err := g.mayLive(ctx, sessionID, who.Person, ask.Action); err != nil {
 		return nil, err
 	}
 	out, refused := playtest.DecideLive(who.Person, ask)
@@ -156,6 +161,38 @@ func (g *Gate) live(ctx context.Context, sessionID string, who auth.Identity, pa
 	}
 	out.Session, out.Timestamp = sessionID, g.now().UnixMilli()
 	return json.Marshal(out)
+}
+
+// staleness is how old a state may be that live traffic is decided by: within it, somebody who was just
+// muted through another backend may send one more reaction, and a flood of them costs no reading.
+const staleness = time.Second
+
+// mayLive refuses the live traffic of people who are not to be seen or heard.
+func (g *Gate) mayLive(ctx context.Context, id string, who playtest.Person, action playtest.Action) error {
+	s, err := g.session(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := g.now(); now.Sub(s.read) > staleness {
+		if s.state, err = g.log.Fold(ctx, id, s.state); err != nil {
+			return err
+		}
+		s.read = now
+	}
+	var refused *playtest.Refusal
+	switch {
+	case !who.Role.IsPerson():
+	case action == playtest.ActionReact:
+		refused = s.state.MaySpeak(who)
+	default:
+		refused = s.state.MayWatch(who)
+	}
+	if refused != nil {
+		return refused
+	}
+	return nil
 }
 
 func (g *Gate) append(ctx context.Context, sessionID string, who auth.Identity, payload json.RawMessage) (json.RawMessage, error) {

@@ -10,8 +10,6 @@ import (
 
 // The rules' figures.
 const (
-	// RequestLife is how long a request waits for a decision; the article's sample waits as long.
-	RequestLife = 60 * time.Second
 	// MaxQueue bounds the requests that wait at once.
 	MaxQueue = 50
 	// MaxChat is the length of a chat line in characters: a paragraph, not a page.
@@ -42,21 +40,22 @@ func (s *State) Decide(now time.Time, who Person, ask Event, newID string) (*Eve
 	if !who.Role.IsPerson() {
 		return nil, refuse(CodeNotAllowed, "%s may not publish here", who.Role)
 	}
+	if refusal := s.mayBeHere(who, ask.Action); refusal != nil {
+		return nil, refusal
+	}
 	switch ask.Action {
 	case ActionChat:
-		text := clean(ask.Message)
-		if text == "" {
-			return nil, refuse(CodeBadRequest, "the message is empty")
-		}
-		if utf8.RuneCountInString(text) > MaxChat {
-			return nil, refuse(CodeTooLarge, "a chat line has at most %d characters; this one has %d", MaxChat, utf8.RuneCountInString(text))
-		}
-		return event(Event{Action: ActionChat, Actor: who, Message: text})
+		return s.decideChat(now.UnixMilli(), who, ask)
 	case ActionArrived:
-		if _, known := s.People[who.ID]; known {
+		if p, known := s.People[who.ID]; known && !p.Away {
 			return nil, nil // a reload is no second arrival
 		}
 		return event(Event{Action: ActionArrived, Actor: who})
+	case ActionLeft:
+		if p, known := s.People[who.ID]; !known || p.Away {
+			return nil, nil
+		}
+		return event(Event{Action: ActionLeft, Actor: who})
 	case ActionTakeoverRequest:
 		return s.decideRequest(now, who, newID)
 	case ActionTakeoverCancel:
@@ -69,6 +68,8 @@ func (s *State) Decide(now time.Time, who Person, ask Event, newID string) (*Eve
 		return s.decideRelease(who, ask)
 	case ActionSessionMark:
 		return s.decideMark(now, who, ask)
+	case ActionGive, ActionMute, ActionUnmute, ActionRemove, ActionBan, ActionUnban, ActionLock, ActionUnlock, ActionSlowMode:
+		return s.decideModeration(who, ask, newID)
 	}
 	return nil, refuse(CodeNotAllowed, "%q is not something a %s can publish", clean(string(ask.Action)), who.Role)
 }
@@ -83,24 +84,22 @@ func (s *State) decideRequest(now time.Time, who Person, newID string) (*Event, 
 	if s.Handover != nil && s.Handover.Request.Person.ID == who.ID {
 		return nil, refuse(CodeHandoverRunning, "the seat is on its way to you")
 	}
+	if s.Locked && who.Role != RoleLead {
+		return nil, refuse(CodeLocked, "a QA lead has locked requests for now")
+	}
+	policy := s.Policy.withDefaults()
+	if p := s.People[who.ID]; policy.CooldownSeconds > 0 && p.Cooling > 0 && who.Role != RoleLead {
+		if wait := p.Cooling + seconds(policy.CooldownSeconds) - now.UnixMilli(); wait > 0 {
+			return nil, refuse(CodeCoolingDown, "let others have a turn: you can ask again in %d s", (wait+999)/1000)
+		}
+	}
 	if len(s.Queue) >= MaxQueue {
 		return nil, refuse(CodeQueueFull, "%d people wait already; try again later", MaxQueue)
 	}
 	return event(Event{
 		Action: ActionTakeoverRequest, Actor: who, RequestID: newID, Requester: &who,
-		RequesterUsername: who.Name, Deadline: now.Add(RequestLife).UnixMilli(),
+		RequesterUsername: who.Name, Deadline: now.UnixMilli() + seconds(policy.RequestSeconds),
 	})
-}
-
-// Granted is the request that the rules approve by themselves: an empty seat goes to the first in
-// the queue if that is a player or a QA lead; a viewer waits for somebody's word.
-func (s *State) Granted(now time.Time) (Request, bool) {
-	if s.Ended() || s.Seat.Holder != nil || s.Handover != nil || len(s.Queue) == 0 {
-		return Request{}, false
-	}
-	first := s.Queue[0]
-	may := first.Person.Role == RolePlayer || first.Person.Role == RoleLead
-	return first, may && first.Deadline > now.UnixMilli()
 }
 
 func (s *State) decideCancel(who Person, ask Event) (*Event, *Refusal) {
@@ -188,7 +187,7 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		}
 		return event(Event{
 			Action: ActionSessionStarted, Actor: who, Title: clean(ask.Title), Application: ask.Application,
-			Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate, EndsAt: ask.EndsAt,
+			Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate, EndsAt: ask.EndsAt, Policy: ask.Policy,
 		})
 	case ActionSessionState:
 		if ask.Status == s.Status && ask.StatusReason == s.StatusReason {
@@ -202,15 +201,15 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		if !ok || r.ID != ask.RequestID {
 			return nil, refuse(CodeNotAllowed, "the rules do not approve request %s", clean(ask.RequestID))
 		}
-		return event(approval(Rules, r, nil))
+		return event(approval(Rules, r, s.Seat.Holder))
 	case ActionTakeoverCancel:
 		at := s.Position(ask.RequestID)
 		if at == 0 {
 			return nil, s.gone(ask.RequestID)
 		}
 		r := s.Queue[at-1]
-		if ask.Reason == "expired" && r.Deadline > now.UnixMilli() {
-			return nil, refuse(CodeBadRequest, "request %s has not expired", r.ID)
+		if reason, over := s.requestIsOver(now, r); ask.Reason != "ended" && (!over || reason != ask.Reason) {
+			return nil, refuse(CodeBadRequest, "request %s is not %s", r.ID, clean(truncate(ask.Reason, 20)))
 		}
 		return event(cancellation(who, r, ask.Reason))
 	case ActionSeatTaken:
@@ -242,12 +241,24 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 	return nil, refuse(CodeNotAllowed, "%q is not something the backend publishes", clean(string(ask.Action)))
 }
 
-// mayDecide: requests are decided by whoever holds the seat and by QA leads.
+// mayDecide: whose word a request needs is the session's policy.
 func (s *State) mayDecide(who Person) *Refusal {
-	if who.Role == RoleLead || s.Seat.HeldBy(who.ID) {
-		return nil
+	lead, holder := who.Role == RoleLead, s.Seat.HeldBy(who.ID)
+	switch s.Policy.withDefaults().Approvers {
+	case ApproversLead:
+		if !lead {
+			return refuse(CodeNotAllowed, "only a QA lead decides about requests here")
+		}
+	case ApproversHolder:
+		if !holder && (!lead || s.Seat.Holder != nil) {
+			return refuse(CodeNotAllowed, "only the person in the seat decides about requests here; a QA lead can give the seat")
+		}
+	default:
+		if !lead && !holder {
+			return refuse(CodeNotAllowed, "only the person in the seat or a QA lead decides about requests")
+		}
 	}
-	return refuse(CodeNotAllowed, "only the person in the seat or a QA lead decides about requests")
+	return nil
 }
 
 // chosen is the request that a decision is about: the named one, or the first of the queue. An

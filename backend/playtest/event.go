@@ -21,7 +21,20 @@ const (
 	ActionSeatTaken       Action = "SEAT_TAKEN"
 	ActionSeatReleased    Action = "SEAT_RELEASED"
 	ActionHandoverFailed  Action = "HANDOVER_FAILED"
+
+	ActionLeft     Action = "PARTICIPANT_LEFT"
+	ActionMute     Action = "PARTICIPANT_MUTED"
+	ActionUnmute   Action = "PARTICIPANT_UNMUTED"
+	ActionRemove   Action = "PARTICIPANT_REMOVED"
+	ActionBan      Action = "PARTICIPANT_BANNED"
+	ActionUnban    Action = "PARTICIPANT_UNBANNED"
+	ActionLock     Action = "REQUESTS_LOCKED"
+	ActionUnlock   Action = "REQUESTS_UNLOCKED"
+	ActionSlowMode Action = "SLOW_MODE"
 )
+
+// ActionGive is asked for and never logged: giving the seat makes a TAKEOVER_APPROVED.
+const ActionGive Action = "SEAT_GIVE"
 
 // Live actions: stamped and broadcast, never logged.
 const (
@@ -69,6 +82,10 @@ type Event struct {
 	Status       string `json:"status,omitempty"` // GameLift Streams' word
 	StatusReason string `json:"statusReason,omitempty"`
 	At           int64  `json:"at,omitempty"` // Unix milliseconds that a mark points at
+
+	Person  *Person `json:"person,omitempty"`  // whom a QA lead's action is about
+	Seconds int     `json:"seconds,omitempty"` // of slow mode; 0: off
+	Policy  *Policy `json:"policy,omitempty"`
 }
 
 // Time is the event's stamp.

@@ -19,13 +19,20 @@ const (
 	CodeQueueFull       Code = "QueueFull"
 	CodeTooFast         Code = "TooFast"
 	CodeTooLarge        Code = "TooLarge"
+	CodeLocked          Code = "RequestsLocked"
+	CodeCoolingDown     Code = "CoolingDown"
+	CodeMuted           Code = "Muted"
+	CodeRemoved         Code = "Removed"
+	CodeBanned          Code = "Banned"
+	CodeNoSuchPerson    Code = "NoSuchPerson"
 )
 
 // Known reports whether it is a code of the rules, and not of a service in between.
 func (c Code) Known() bool {
 	switch c {
 	case CodeUnauthorized, CodeBadRequest, CodeNotAllowed, CodeRequestPending, CodeNoSuchRequest, CodeAlreadyDecided,
-		CodeHandoverRunning, CodeAlreadyHolder, CodeSessionEnded, CodeQueueFull, CodeTooFast, CodeTooLarge:
+		CodeHandoverRunning, CodeAlreadyHolder, CodeSessionEnded, CodeQueueFull, CodeTooFast, CodeTooLarge,
+		CodeLocked, CodeCoolingDown, CodeMuted, CodeRemoved, CodeBanned, CodeNoSuchPerson:
 		return true
 	}
 	return false

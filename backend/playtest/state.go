@@ -2,7 +2,6 @@ package playtest
 
 import (
 	"slices"
-	"time"
 )
 
 const (
@@ -18,6 +17,7 @@ type Seat struct {
 	Epoch  int64   `json:"epoch"`
 	Holder *Person `json:"holder"`
 	Since  int64   `json:"since"` // Unix milliseconds; 0 before the first holder
+	Until  int64   `json:"until"` // Unix milliseconds from which it goes to whoever waits; 0: no limit
 }
 
 // HeldBy reports whether the person holds the seat.
@@ -54,6 +54,12 @@ type Participant struct {
 	Person  Person
 	Arrived int64 // Unix milliseconds of the first arrival
 	Seated  int   // how often they held the seat
+	Spoke   int64 // Unix milliseconds of the last chat line; 0: never
+	Cooling int64 // Unix milliseconds of the last turn's end or denial; 0: never
+	Away    bool  // left, was removed or banned
+	Removed bool  // by a QA lead; until they arrive again
+	Muted   bool
+	Banned  bool
 }
 
 // State is everything a session is, as the fold of its log. The zero value is the state before
@@ -70,6 +76,10 @@ type State struct {
 	EndReason                string
 
 	Status, StatusReason string // of the stream session
+
+	Policy      Policy
+	Locked      bool // requests are refused
+	SlowSeconds int  // slow mode; 0: off
 
 	Seat     Seat
 	Queue    []Request
@@ -114,17 +124,6 @@ func (s *State) OutcomeOf(requestID string) (Outcome, bool) {
 	return s.outcomes[i], true
 }
 
-// Expired lists the waiting requests whose deadline has come.
-func (s *State) Expired(now time.Time) []Request {
-	var due []Request
-	for _, r := range s.Queue {
-		if r.Deadline <= now.UnixMilli() {
-			due = append(due, r)
-		}
-	}
-	return due
-}
-
 // Clone returns a copy that shares nothing that Apply changes.
 func (s *State) Clone() State {
 	c := *s
@@ -151,6 +150,9 @@ func (s *State) Apply(e Event) {
 		s.Title, s.Application = e.Title, e.Application
 		s.Width, s.Height, s.Framerate = e.Width, e.Height, e.Framerate
 		s.StartedAt, s.EndsAt = e.Timestamp, e.EndsAt
+		if e.Policy != nil {
+			s.Policy = *e.Policy
+		}
 	case ActionSessionState:
 		s.Status, s.StatusReason = e.Status, e.StatusReason
 	case ActionSessionEnded:
@@ -159,28 +161,48 @@ func (s *State) Apply(e Event) {
 		for _, r := range slices.Clone(s.Queue) { // nobody is left waiting in a session that is over
 			s.leaveQueue(cancellation(e.Actor, r, "ended"))
 		}
-	case ActionArrived, ActionChat:
+	case ActionArrived:
 		s.meet(e.Actor, e.Timestamp)
+		s.change(e.Actor, func(p *Participant) { p.Away, p.Removed = p.Banned, false })
+	case ActionChat:
+		s.meet(e.Actor, e.Timestamp)
+		s.change(e.Actor, func(p *Participant) { p.Spoke = e.Timestamp })
+	case ActionLeft:
+		s.change(e.Actor, func(p *Participant) { p.Away = true })
+	case ActionMute, ActionUnmute, ActionRemove, ActionBan, ActionUnban:
+		s.moderate(e)
+	case ActionLock, ActionUnlock:
+		s.Locked = e.Action == ActionLock
+	case ActionSlowMode:
+		s.SlowSeconds = e.Seconds
 	case ActionTakeoverRequest:
 		if e.Requester == nil {
 			return
 		}
 		s.meet(*e.Requester, e.Timestamp)
 		s.Queue = append(s.Queue, Request{ID: e.RequestID, Person: *e.Requester, Since: e.Timestamp, Deadline: e.Deadline})
-	case ActionTakeoverCancel, ActionTakeoverDeny:
+	case ActionTakeoverCancel:
 		s.leaveQueue(e)
-	case ActionTakeoverApprove:
+	case ActionTakeoverDeny:
 		if r, ok := s.leaveQueue(e); ok {
-			s.Handover = &Handover{Request: r, From: e.From, By: e.Actor, Since: e.Timestamp}
+			s.change(r.Person, func(p *Participant) { p.Cooling = e.Timestamp })
 		}
+	case ActionTakeoverApprove:
+		if e.Requester == nil {
+			return
+		}
+		r, ok := s.leaveQueue(e)
+		if !ok { // given by a lead, without having been asked for
+			r = Request{ID: e.RequestID, Person: *e.Requester, Since: e.Timestamp, Deadline: e.Timestamp}
+			s.remember(r, e)
+		}
+		s.Handover = &Handover{Request: r, From: e.From, By: e.Actor, Since: e.Timestamp}
 	case ActionSeatTaken:
 		s.Handover = nil
 		s.setSeat(e.Holder, e)
 		if e.Holder != nil {
 			s.meet(*e.Holder, e.Timestamp)
-			p := s.People[e.Holder.ID]
-			p.Seated++
-			s.People[e.Holder.ID] = p
+			s.change(*e.Holder, func(p *Participant) { p.Seated++ })
 		}
 	case ActionSeatReleased:
 		s.setSeat(nil, e)
@@ -193,7 +215,41 @@ func (s *State) Apply(e Event) {
 }
 
 func (s *State) setSeat(holder *Person, e Event) {
+	if former := s.Seat.Holder; former != nil {
+		s.change(*former, func(p *Participant) { p.Cooling = e.Timestamp })
+	}
 	s.Seat = Seat{Epoch: e.Epoch, Holder: holder, Since: e.Timestamp}
+	if holder != nil && s.Policy.TurnSeconds > 0 {
+		s.Seat.Until = e.Timestamp + seconds(s.Policy.TurnSeconds)
+	}
+}
+
+// change updates a participant whom the state knows.
+func (s *State) change(who Person, update func(*Participant)) {
+	p, known := s.People[who.ID]
+	if !known {
+		return
+	}
+	update(&p)
+	s.People[who.ID] = p
+}
+
+func (s *State) moderate(e Event) {
+	if e.Person == nil {
+		return
+	}
+	s.change(*e.Person, func(p *Participant) {
+		switch e.Action {
+		case ActionMute, ActionUnmute:
+			p.Muted = e.Action == ActionMute
+		case ActionRemove:
+			p.Away, p.Removed = true, true
+		case ActionBan:
+			p.Away, p.Banned = true, true
+		case ActionUnban:
+			p.Banned = false
+		}
+	})
 }
 
 func (s *State) meet(p Person, at int64) {
@@ -214,11 +270,16 @@ func (s *State) leaveQueue(e Event) (Request, bool) {
 	}
 	r := s.Queue[i]
 	s.Queue = slices.Delete(slices.Clone(s.Queue), i, i+1)
+	s.remember(r, e)
+	return r, true
+}
+
+// remember keeps how a request ended.
+func (s *State) remember(r Request, e Event) {
 	if len(s.outcomes) == rememberedOutcomes {
 		s.outcomes = slices.Clone(s.outcomes[1:])
 	}
 	s.outcomes = append(s.outcomes, Outcome{
 		RequestID: r.ID, Action: e.Action, By: e.Actor, Person: r.Person, Reason: e.Reason, At: e.Timestamp,
 	})
-	return r, true
 }

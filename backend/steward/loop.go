@@ -85,12 +85,17 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// pause is the time to the next look at the stream session: short while it is changing.
+// pause is the time to the next look at the stream session, short while it is changing, and at the
+// clock.
 func (l *loop) pause() time.Duration {
+	pause := l.s.cfg.Timing.IdlePoll
 	if l.endReason != "" || l.stream.Status == "" || l.stream.Status == "ACTIVATING" {
-		return l.s.cfg.Timing.FirstPoll
+		pause = l.s.cfg.Timing.FirstPoll
 	}
-	return l.s.cfg.Timing.IdlePoll
+	if next := l.state.NextDeadline(); !next.IsZero() {
+		pause = min(pause, max(next.Sub(l.s.cfg.Now()), time.Millisecond))
+	}
+	return pause
 }
 
 // reconcile brings the state up to the end of the log and does what it calls for. It reports
@@ -138,13 +143,10 @@ func (l *loop) fold(ctx context.Context) bool {
 	return true
 }
 
-// due is what the rules and the time call for.
+// due is what the rules, the time and the holder's connection call for.
 func (l *loop) due(now time.Time) (playtest.Event, bool) {
-	if r, ok := l.state.Granted(now); ok {
-		return playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: r.ID}, true
-	}
-	if expired := l.state.Expired(now); len(expired) > 0 {
-		return playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: expired[0].ID, Reason: "expired"}, true
+	if e, ok := l.state.Due(now); ok {
+		return e, true
 	}
 	if l.holderIsLost(now) {
 		return playtest.Event{Action: playtest.ActionSeatReleased, Reason: l.state.Seat.Holder.Name + "'s connection was lost"}, true
@@ -280,6 +282,9 @@ func (l *loop) holderIsLost(now time.Time) bool {
 		l.lostSince = now
 	}
 	grace := l.s.cfg.Timing.Grace
+	if grace == 0 {
+		grace = l.state.Policy.Grace()
+	}
 	if l.active != nil {
 		grace += l.s.cfg.Timing.Connect
 	}

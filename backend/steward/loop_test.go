@@ -223,7 +223,7 @@ func TestARequestExpiresByItself(t *testing.T) {
 	past := time.Now().Add(-time.Hour)
 	if err := r.store.Append(t.Context(), playtest.Event{
 		Session: testID, Seq: 2, Timestamp: past.UnixMilli(), Actor: viewer.Person, Action: playtest.ActionTakeoverRequest,
-		RequestID: "r-old", Requester: &viewer.Person, Deadline: past.Add(playtest.RequestLife).UnixMilli(),
+		RequestID: "r-old", Requester: &viewer.Person, Deadline: past.Add(time.Minute).UnixMilli(),
 	}); err != nil {
 		t.Fatal(err)
 	}

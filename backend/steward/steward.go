@@ -54,7 +54,7 @@ type Timing struct {
 	Offer     time.Duration // how long the requester's page may take to send its offer
 	Release   time.Duration // how long the holder's page may take to let go
 	Connect   time.Duration // from the answer to the new client being connected
-	Grace     time.Duration // how long a holder's connection may be gone before the seat is freed
+	Grace     time.Duration // overrides the policy's grace of a lost holder; 0: the policy's
 }
 
 func (t Timing) withDefaults() Timing {
@@ -67,7 +67,6 @@ func (t Timing) withDefaults() Timing {
 		{&t.Offer, 5 * time.Second},
 		{&t.Release, 5 * time.Second},
 		{&t.Connect, 10 * time.Second},
-		{&t.Grace, 20 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -161,6 +160,7 @@ type StartRequest struct {
 	VideoBitrateKbps int
 	Encoder          string // "gpu" or "cpu"
 	Length           time.Duration
+	Policy           *playtest.Policy // nil: the defaults
 }
 
 // tokenReserve is how much longer the machine tokens live than the session may: the end of a
@@ -248,6 +248,7 @@ func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartReq
 	if err := s.publish(ctx, record.ID, playtest.Event{
 		Action: playtest.ActionSessionStarted, Title: r.Title, Application: r.Application,
 		Width: r.Width, Height: r.Height, Framerate: r.Framerate, EndsAt: record.EndsAt.UnixMilli(),
+		Policy: r.Policy,
 	}); err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
