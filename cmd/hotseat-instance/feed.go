@@ -25,8 +25,9 @@ type source interface {
 type feed struct {
 	open func() (source, error)
 
-	mu     sync.Mutex // protects warm and closed; not held while a source opens or closes
+	mu     sync.Mutex // protects what follows; not held while a source opens or closes
 	warm   *warmSource
+	out    int // sources in clients' hands
 	closed bool
 }
 
@@ -42,6 +43,7 @@ func (f *feed) get() (player.Source, error) {
 	f.mu.Lock()
 	warm := f.warm
 	f.warm = nil
+	f.out++
 	f.mu.Unlock()
 	if warm != nil {
 		warm.cancel()
@@ -53,6 +55,9 @@ func (f *feed) get() (player.Source, error) {
 	}
 	opened, err := f.open()
 	if err != nil {
+		f.mu.Lock()
+		f.out--
+		f.mu.Unlock()
 		return nil, err
 	}
 	return &lent{source: opened, feed: f}, nil
@@ -71,7 +76,9 @@ func (f *feed) put(s source) {
 	ctx, cancel := context.WithTimeout(context.Background(), linger)
 	warm := &warmSource{source: s, cancel: cancel, cold: make(chan struct{})}
 	f.mu.Lock()
-	keep := !f.closed && f.warm == nil && !s.broken()
+	f.out--
+	// While another client has a source of its own, nobody will come for this one.
+	keep := !f.closed && f.warm == nil && f.out == 0 && !s.broken()
 	if keep {
 		f.warm = warm
 	}

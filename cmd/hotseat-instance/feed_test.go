@@ -112,6 +112,23 @@ func TestABrokenCaptureIsNotLentAgain(t *testing.T) {
 	})
 }
 
+func TestWhileAnotherClientPlaysNothingIsKeptWarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, made := newTapes()
+		first, second := borrow(t, f), borrow(t, f)
+		first.Close()
+		synctest.Wait()
+		if (*made)[0].closed.Load() != 1 {
+			t.Error("the replaced client's capture goes on beside the new one's")
+		}
+		second.Close()
+		f.close()
+		if (*made)[1].closed.Load() != 1 {
+			t.Error("the last capture was not closed once")
+		}
+	})
+}
+
 func TestAfterTheEndWhatIsGivenBackIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, made := newTapes()

@@ -20,6 +20,7 @@ import (
 	"hotseat/cmd/hotseat-instance/internal/display"
 	"hotseat/cmd/hotseat-instance/internal/launch"
 	"hotseat/cmd/hotseat-instance/internal/sound"
+	"hotseat/sidecar/capture"
 )
 
 // infrastructureGrace is how long Xvfb and PulseAudio may take to end; they hold
@@ -61,6 +62,9 @@ func (i *Instance) bringUp(ctx context.Context) (err error) {
 		return err
 	}
 	if err := i.startDevices(ctx); err != nil {
+		return err
+	}
+	if err := capture.Prepare(i.display.Name); err != nil {
 		return err
 	}
 	if i.injector, err = display.NewInjector(i.display.Name); err != nil {

@@ -86,8 +86,8 @@ func (i *Instance) play(s *seat) {
 		return
 	}
 	i.focus.Place()
-	i.dataChannel.ClientConnected()
 	i.voice.client.Store(s.client)
+	i.dataChannel.ClientConnected()
 	i.report(instance.Event{Event: instance.EventConnected, ConnectionID: s.id})
 
 	hands := &input.Hands{Width: i.start.Width, Height: i.start.Height}
@@ -96,12 +96,22 @@ func (i *Instance) play(s *seat) {
 	if err := i.injector.Do(hands.ReleaseAll()); err != nil {
 		i.log.Error("release what the player held", "error", err)
 	}
+	if err := i.injector.Unlock(); err != nil {
+		i.log.Error("release what the player latched", "error", err)
+	}
 	i.voice.client.CompareAndSwap(s.client, nil)
 	i.dataChannel.ClientDisconnected()
 	i.report(instance.Event{Event: instance.EventDisconnected, ConnectionID: s.id})
 }
 
+// silence is how long a page may say nothing while it holds something. It repeats what it holds every
+// 100 ms (docs/protocol.md); a page that hangs, or lost the messages that let go, does not, though its
+// connection lives.
+const silence = time.Second
+
 func (i *Instance) takeInput(s *seat, hands *input.Hands) {
+	silent := time.NewTimer(silence)
+	defer silent.Stop()
 	var reported time.Time
 	var refused int
 	for {
@@ -110,7 +120,16 @@ func (i *Instance) takeInput(s *seat, hands *input.Hands) {
 			return
 		case message := <-s.client.Messages():
 			i.dataChannel.FromClient(message)
+		case <-silent.C:
+			if !hands.Holding() {
+				continue // the next message sets the timer again
+			}
+			i.log.Warn("the page holds keys and is silent; they are let go")
+			if err := i.injector.Do(hands.ReleaseAll()); err != nil {
+				i.log.Error("release what a silent page held", "error", err)
+			}
 		case data := <-s.client.Input():
+			silent.Reset(silence)
 			message, err := input.Decode(data)
 			if err != nil {
 				if refused++; refused == 1 { // one line tells it; a page could send thousands

@@ -72,8 +72,8 @@ func feed(decoder *capture.Decoder, in io.Reader) error {
 		if err := binary.Read(reader, binary.BigEndian, &size); err != nil {
 			return nil // the end
 		}
-		if size > maxUnit {
-			return fmt.Errorf("an access unit of %d bytes is too large", size)
+		if size == 0 || size > maxUnit {
+			return fmt.Errorf("an access unit of %d bytes; they have 1 to %d", size, maxUnit)
 		}
 		unit := make([]byte, size)
 		if _, err := io.ReadFull(reader, unit); err != nil {

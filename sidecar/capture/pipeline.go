@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -194,15 +195,30 @@ func (p *Pipeline) ForceKeyFrame() {
 func (p *Pipeline) Close() {
 	p.once.Do(func() {
 		close(p.closing)
-		p.screen.close()
-		p.wg.Wait()
-		if p.gone {
-			abandon(p.video) // stopping it would wait for a thread that never ends
-		} else {
-			p.video.stop()
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			p.screen.close()
+			p.wg.Wait()
+			if !p.gone {
+				p.video.stop()
+			}
+		}()
+		select {
+		case <-stopped:
+			if p.gone {
+				abandon(p.video) // stopping it would wait for a thread that never ends
+			}
+		case <-time.After(stopTime):
+			// The X server died or froze while this was closing, and a thread waits for it for ever.
+			// Everything that it holds is left to the end of the process.
+			runtime.KeepAlive(p.video)
 		}
 	})
 }
+
+// stopTime is how long stopping may take; it takes a tenth of a second.
+const stopTime = 2 * time.Second
 
 // serveVideo hears the bus and passes requests for key frames on. It is a goroutine of its
 // own because neither may happen on a streaming thread.

@@ -54,6 +54,18 @@ var decoders struct {
 	firstEvent byte // of DAMAGE, which the decoders were registered for
 }
 
+// Prepare does what Open does to the whole process the first time: it registers the extensions that a
+// capture uses with the X library. A process that has other connections to a display calls it before it
+// opens them, since their reading and this writing would race.
+func Prepare(display string) error {
+	s, err := dialScreen(display)
+	if err != nil {
+		return err
+	}
+	s.close()
+	return nil
+}
+
 // initDamage makes the two extensions usable on this connection and agrees on versions, which
 // both demand before any other request.
 func (s *screen) initDamage() error {

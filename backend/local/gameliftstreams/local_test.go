@@ -269,6 +269,14 @@ func TestHandOverBetweenTwoPages(t *testing.T) {
 		}
 	}
 	t.Logf("connection call to the first input in the game: %v", time.Since(connecting))
+
+	// A page that hangs with a key down says nothing more: the key is let go of.
+	second.send(`{"n":3,"held":["KeyD"],"buttons":[],"events":[[3,"kd","KeyD"]]}`)
+	for _, want := range []string{"40 down", "40 up"} {
+		if got := soon(t, want, game); got != want {
+			t.Errorf("the game saw %q, want %q", got, want)
+		}
+	}
 	soon(t, "the second page sees the game", second.picture)
 	t.Logf("connection call to picture: %v", time.Since(connecting))
 

@@ -42,6 +42,7 @@ func (i *inspector) check(g glance) *violation {
 // enough that a key frame alone does not look like too much.
 type meter struct {
 	mu     sync.Mutex
+	begun  time.Time
 	second int64
 	bytes  [meterSeconds + 1]int // [0] is the running second
 }
@@ -52,7 +53,12 @@ const meterSeconds = 3
 func (m *meter) add(size int, now time.Time) *violation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for second := now.Unix(); m.second < second; m.second++ {
+	if m.begun.IsZero() {
+		m.begun = now
+	}
+	// Seconds since the first packet, by the monotonic clock: a wall clock that is set back must not make
+	// many seconds one.
+	for second := int64(now.Sub(m.begun) / time.Second); m.second < second; m.second++ {
 		if second-m.second > int64(len(m.bytes)) {
 			m.second, m.bytes = second-1, [meterSeconds + 1]int{}
 		}

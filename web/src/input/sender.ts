@@ -126,9 +126,11 @@ export class InputSender {
     this.schedule();
   }
 
-  private transmit(): void {
-    if (this.channel.readyState !== 'open' || this.channel.bufferedAmount > MAX_BUFFERED) return;
+  /** Sends the newest state, unless the channel is congested; says whether it did. */
+  private transmit(): boolean {
+    if (this.channel.readyState !== 'open' || this.channel.bufferedAmount > MAX_BUFFERED) return false;
     this.channel.send(JSON.stringify(this.encoder.message()));
+    return true;
   }
 
   private schedule(): void {
@@ -139,8 +141,8 @@ export class InputSender {
       return;
     }
     this.cancelRepeat = this.timers.after(holding ? HOLD_REPEAT_MS : LAST_REPEAT_MS, () => {
-      if (!holding) this.repeats -= 1;
-      this.transmit();
+      // A repeat that could not be sent is still owed: the last one says that nothing is held.
+      if ((this.transmit() || this.channel.readyState !== 'open') && !holding) this.repeats -= 1;
       this.schedule();
     });
   }

@@ -205,3 +205,34 @@ func TestImpossibleSizesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestLatchedKeysAreUnlatchedForTheNextPlayer(t *testing.T) {
+	server := startDisplay(t)
+	injector, err := NewInjector(server.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer injector.Close()
+	mask := func() uint16 {
+		t.Helper()
+		pointer, err := xproto.QueryPointer(injector.conn, injector.root).Reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pointer.Mask & (xproto.ModMaskLock | numLockMask)
+	}
+	for _, code := range []byte{capsLockCode, numLockCode} {
+		if err := injector.Do([]input.Action{{Do: input.Press, Code: code}, {Do: input.Release, Code: code}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := mask(); got != xproto.ModMaskLock|numLockMask {
+		t.Fatalf("modifiers %b after pressing both lock keys; this display does not latch them as ours do", got)
+	}
+	if err := injector.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if got := mask(); got != 0 {
+		t.Errorf("modifiers %b are left on", got)
+	}
+}

@@ -53,6 +53,8 @@ func NewInjector(display string) (*Injector, error) {
 		conn.Close()
 		return nil, fmt.Errorf("display %s has no XTEST extension: %w", display, err)
 	}
+	// A game that grabs the server must not hold up the input that would end it.
+	xtest.GrabControl(conn, true)
 	return &Injector{conn: conn, root: xproto.Setup(conn).DefaultScreen(conn).Root}, nil
 }
 
@@ -86,6 +88,35 @@ func (i *Injector) Do(actions []input.Action) error {
 		}
 	}
 	return nil
+}
+
+// Keys that latch, and the modifiers by which the core keymap of Xvfb (pc105) shows that they do.
+const (
+	capsLockCode = 66
+	numLockCode  = 77
+	numLockMask  = xproto.ModMask2
+)
+
+// Unlock lets go of Caps Lock and Num Lock, which stay on though no key is down: the next player
+// would type in capitals.
+func (i *Injector) Unlock() error {
+	pointer, err := xproto.QueryPointer(i.conn, i.root).Reply()
+	if err != nil {
+		return fmt.Errorf("look for latched keys: %w", err)
+	}
+	var taps []input.Action
+	for _, lock := range []struct {
+		mask uint16
+		code byte
+	}{{xproto.ModMaskLock, capsLockCode}, {numLockMask, numLockCode}} {
+		if pointer.Mask&lock.mask != 0 {
+			taps = append(taps, input.Action{Do: input.Press, Code: lock.code}, input.Action{Do: input.Release, Code: lock.code})
+		}
+	}
+	if len(taps) == 0 {
+		return nil
+	}
+	return i.Do(taps)
 }
 
 // Close disconnects from the display.
