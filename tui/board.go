@@ -277,6 +277,7 @@ func safeEvent(e playtest.Event) playtest.Event {
 	e.Actor = safePerson(e.Actor)
 	e.Requester, e.From = safePointer(e.Requester), safePointer(e.From)
 	e.Holder, e.Previous = safePointer(e.Holder), safePointer(e.Previous)
+	e.Person = safePointer(e.Person)
 	e.Message, e.Reason = safe(e.Message), safe(e.Reason)
 	e.Title, e.Application = safe(e.Title), safe(e.Application)
 	e.Status, e.StatusReason = safe(e.Status), safe(e.StatusReason)

@@ -89,8 +89,27 @@ func describe(e playtest.Event) sentenceOf {
 			text += "; " + e.Holder.Name + " keeps the seat"
 		}
 		return sentenceOf{"✗", text, toneBad}
+	case playtest.ActionLeft:
+		return sentenceOf{"", e.Actor.Name + " left", toneQuiet}
+	case playtest.ActionLock:
+		return sentenceOf{"⊘", e.Actor.Name + " locked requests" + because(e.Reason), toneWarn}
+	case playtest.ActionUnlock:
+		return sentenceOf{"○", e.Actor.Name + " opened requests again" + because(e.Reason), toneQuiet}
+	case playtest.ActionSlowMode:
+		if e.Seconds == 0 {
+			return sentenceOf{"", "slow mode is off", toneQuiet}
+		}
+		return sentenceOf{"", fmt.Sprintf("slow mode: a line every %d s", e.Seconds), toneQuiet}
+	}
+	if verb, ok := moderated[e.Action]; ok && e.Person != nil {
+		return sentenceOf{"⊘", e.Actor.Name + " " + verb + " " + e.Person.Name + because(e.Reason), toneWarn}
 	}
 	return sentenceOf{}
+}
+
+var moderated = map[playtest.Action]string{
+	playtest.ActionMute: "muted", playtest.ActionUnmute: "unmuted", playtest.ActionRemove: "removed",
+	playtest.ActionBan: "banned", playtest.ActionUnban: "lets back in",
 }
 
 func because(reason string) string {

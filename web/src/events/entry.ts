@@ -28,6 +28,10 @@ export interface Entry {
   readonly reason?: string;
   readonly requestId?: string;
   readonly requester?: Person;
+  /** Whom a QA lead's action is about. */
+  readonly person?: Person;
+  /** Of slow mode; absent when it is off. */
+  readonly seconds?: number;
   readonly holder?: Person | null;
   readonly previous?: Person | null;
   readonly from?: Person | null;
@@ -78,9 +82,9 @@ const TEXTS = [
   'message', 'reason', 'requestId', 'title', 'application', 'status', 'statusReason', 'state', 'step', 'client',
 ] as const;
 const NUMBERS = [
-  'deadline', 'endsAt', 'at', 'epoch', 'tookMs', 'elapsedMs', 'width', 'height', 'framerate', 'fps',
+  'deadline', 'endsAt', 'at', 'seconds', 'epoch', 'tookMs', 'elapsedMs', 'width', 'height', 'framerate', 'fps',
 ] as const;
-const PEOPLE = ['requester', 'holder', 'previous', 'from'] as const;
+const PEOPLE = ['requester', 'holder', 'previous', 'from', 'person'] as const;
 
 /** Reads one event; null when it lacks what every event has. */
 export function readEntry(value: unknown): Entry | null {

@@ -16,7 +16,7 @@ export function sentence(entry: Entry, meId: string): string {
       if (entry.reason === 'ended') return `${whose(requester, meId)} request ended with the playtest`;
       return requester?.id === meId ? 'You took your request back' : `${who} took the request back`;
     case 'TAKEOVER_APPROVED':
-      return actor.role === 'backend' ? `The seat is free: it goes to ${who}` : `${name(actor, meId, true)} passed the seat to ${who}`;
+      return actor.role === 'backend' ? (entry.from ? `It is the turn of ${who}` : `The seat is free: it goes to ${who}`) : `${name(actor, meId, true)} passed the seat to ${who}`;
     case 'TAKEOVER_DENIED':
       return `${name(actor, meId, true)} said no to ${who}${why}`;
     case 'SEAT_TAKEN':
@@ -35,10 +35,30 @@ export function sentence(entry: Entry, meId: string): string {
       return entry.message ? `Mark: ${entry.message}` : 'Mark';
     case 'SESSION_ENDED':
       return `The playtest ended${why}`;
+    case 'REQUESTS_LOCKED':
+      return `${name(actor, meId, true)} locked requests for the seat${why}`;
+    case 'REQUESTS_UNLOCKED':
+      return `${name(actor, meId, true)} opened requests for the seat again`;
+    case 'SLOW_MODE':
+      return entry.seconds ? `Slow mode: one line every ${entry.seconds} s` : 'Slow mode is off';
+    case 'PARTICIPANT_MUTED':
+    case 'PARTICIPANT_UNMUTED':
+    case 'PARTICIPANT_REMOVED':
+    case 'PARTICIPANT_BANNED':
+    case 'PARTICIPANT_UNBANNED':
+      return `${name(actor, meId, true)} ${moderated[entry.action]} ${name(entry.person, meId)}${why}`;
     default:
       return '';
   }
 }
+
+const moderated: Readonly<Record<string, string>> = {
+  PARTICIPANT_MUTED: 'muted',
+  PARTICIPANT_UNMUTED: 'unmuted',
+  PARTICIPANT_REMOVED: 'removed',
+  PARTICIPANT_BANNED: 'banned',
+  PARTICIPANT_UNBANNED: 'let back in',
+};
 
 function released(entry: Entry, meId: string): string {
   const { actor, previous, reason } = entry;
@@ -81,6 +101,11 @@ export function personal(entry: Entry, meId: string): { text: string; tone: 'pla
       return entry.previous?.id === meId && entry.actor.id !== meId
         ? { text: released(entry, meId), tone: 'bad' }
         : null;
+    case 'PARTICIPANT_MUTED':
+    case 'PARTICIPANT_UNMUTED':
+    case 'PARTICIPANT_REMOVED':
+    case 'PARTICIPANT_BANNED':
+      return entry.person?.id === meId ? { text: sentence(entry, meId), tone: 'bad' } : null;
     case 'HANDOVER_FAILED':
       return mine || entry.holder?.id === meId ? { text: sentence(entry, meId), tone: 'bad' } : null;
     default:
