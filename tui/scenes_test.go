@@ -47,7 +47,7 @@ func (s *script) chat(before time.Duration, who playtest.Person, text string) *s
 
 func (s *script) request(before time.Duration, who playtest.Person, id string) *script {
 	return s.add(before, playtest.Event{Action: playtest.ActionTakeoverRequest, Actor: who, RequestID: id, Requester: &who,
-		RequesterUsername: who.Name, Deadline: noon.Add(-before + playtest.RequestLife).UnixMilli()})
+		RequesterUsername: who.Name, Deadline: noon.Add(-before + time.Minute).UnixMilli()})
 }
 
 func (s *script) state(before time.Duration, status string) *script {

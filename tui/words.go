@@ -109,7 +109,7 @@ func describe(e playtest.Event) sentenceOf {
 
 var moderated = map[playtest.Action]string{
 	playtest.ActionMute: "muted", playtest.ActionUnmute: "unmuted", playtest.ActionRemove: "removed",
-	playtest.ActionBan: "banned", playtest.ActionUnban: "lets back in",
+	playtest.ActionBan: "banned", playtest.ActionUnban: "let back in",
 }
 
 func because(reason string) string {
