@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -163,22 +164,41 @@ func (v *Verifier) verifyPerson(ctx context.Context, token string) (Identity, er
 	default:
 		return Identity{}, fmt.Errorf("%w (neither an ID nor an access token)", ErrInvalid)
 	}
-	if !validSubject(claims.Subject) {
-		return Identity{}, fmt.Errorf("%w (no usable subject)", ErrInvalid)
+	person, err := claims.person()
+	if err != nil {
+		return Identity{}, err
 	}
-	role, ok := strongest(claims.Groups)
+	return Identity{Person: person, Expires: claims.ExpiresAt.Time, TokenUse: claims.TokenUse}, nil
+}
+
+// person is who the claims name.
+func (c *personClaims) person() (Person, error) {
+	if !validSubject(c.Subject) {
+		return Person{}, fmt.Errorf("%w (no usable subject)", ErrInvalid)
+	}
+	role, ok := strongest(c.Groups)
 	if !ok {
-		return Identity{}, fmt.Errorf("%w (in none of the groups qa-lead, player, viewer: ask a qa-lead to be added)", ErrInvalid)
+		return Person{}, fmt.Errorf("%w (in none of the groups qa-lead, player, viewer: ask a qa-lead to be added)", ErrInvalid)
 	}
-	return Identity{
-		Person: Person{
-			ID:   claims.Subject,
-			Name: displayName(claims.Name, localPart(claims.Email), claims.Username, claims.Login, claims.Subject),
-			Role: role,
-		},
-		Expires:  claims.ExpiresAt.Time,
-		TokenUse: claims.TokenUse,
+	return Person{
+		ID:   c.Subject,
+		Name: displayName(c.Name, localPart(c.Email), c.Username, c.Login, c.Subject),
+		Role: role,
 	}, nil
+}
+
+// PersonOf is the person whom the claims of a user pool's token name, for callers whose token was
+// verified before them, as AppSync does before it calls a Lambda function.
+func PersonOf(claims map[string]any) (Person, error) {
+	encoded, err := json.Marshal(claims)
+	if err != nil {
+		return Person{}, fmt.Errorf("%w (claims cannot be read)", ErrInvalid)
+	}
+	var c personClaims
+	if err := json.Unmarshal(encoded, &c); err != nil {
+		return Person{}, fmt.Errorf("%w (claims cannot be read)", ErrInvalid)
+	}
+	return c.person()
 }
 
 // validSubject accepts what identifies a person in logs and channels. Cognito's

@@ -120,6 +120,76 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhatWasHeardCannotBeReplayed(t *testing.T) {
+	g, _, c := newGate(t)
+	ask := func(who auth.Identity, payload string) (json.RawMessage, error) {
+		c.now = c.now.Add(2 * time.Second)
+		return g.Publish(t.Context(), NamespacePlaytest, "s-1", who, json.RawMessage(payload))
+	}
+	request, err := ask(viewer, `{"action":"TAKEOVER_REQUEST"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r playtest.Event
+	if err := json.Unmarshal(request, &r); err != nil {
+		t.Fatal(err)
+	}
+	approval, err := ask(lead, fmt.Sprintf(`{"action":"TAKEOVER_APPROVED","requestId":%q}`, r.RequestID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whole events as they were broadcast, stamps and all, by somebody who heard them.
+	for name, replay := range map[string]struct {
+		who     auth.Identity
+		payload json.RawMessage
+		want    playtest.Code
+	}{
+		"the request, by another":          {player, request, ""}, // becomes the player's own, with a new id
+		"the request, by the requester":    {viewer, request, playtest.CodeHandoverRunning},
+		"the approval, by the requester":   {viewer, approval, playtest.CodeNotAllowed},
+		"the approval, by the lead":        {lead, approval, playtest.CodeHandoverRunning},
+		"the approval, on another session": {lead, approval, playtest.CodeNoSuchRequest},
+	} {
+		session := "s-1"
+		if strings.Contains(name, "another session") {
+			session = "s-2"
+		}
+		c.now = c.now.Add(2 * time.Second)
+		out, err := g.Publish(t.Context(), NamespacePlaytest, session, replay.who, replay.payload)
+		if codeOf(err) != replay.want {
+			t.Errorf("%s: %s, %v, want %q", name, out, err, replay.want)
+		}
+		if err == nil && (strings.Contains(string(out), r.RequestID) || !strings.Contains(string(out), `"name":"player"`)) {
+			t.Errorf("%s: became %s", name, out)
+		}
+	}
+}
+
+func TestTextThatPlaysTricksIsNeutralised(t *testing.T) {
+	g, _, _ := newGate(t)
+	tricks := "\x1b]0;title\x07 \u202eevil\u202c \u2066x\u2069 \u009b31m line\nbreak"
+	payload, err := json.Marshal(map[string]string{"action": "USER_CHAT_MESSAGE", "message": tricks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.Publish(t.Context(), NamespacePlaytest, "s-1", viewer, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e playtest.Event
+	if err := json.Unmarshal(out, &e); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range e.Message {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			t.Errorf("%q still holds %U", e.Message, r)
+		}
+	}
+	if !strings.Contains(e.Message, "evil") || !strings.Contains(e.Message, "line break") {
+		t.Errorf("the words are gone: %q", e.Message)
+	}
+}
+
 func TestTheFloodOfOneIsNotTheSilenceOfOthers(t *testing.T) {
 	g, _, c := newGate(t)
 	say := json.RawMessage(`{"action":"USER_CHAT_MESSAGE","message":"hi"}`)

@@ -317,13 +317,15 @@ func cancellation(by Person, r Request, reason string) Event {
 func event(e Event) (*Event, *Refusal) { return &e, nil }
 
 // clean makes one line of what a person typed: invalid UTF-8 and control characters (which would
-// move a terminal's cursor or break a log line) become a replacement character, spaces are trimmed.
+// move a terminal's cursor or break a log line) become a replacement character, and so do the
+// characters that override the direction of text (Unicode Standard Annex #9, 2.1 to 2.4), which make a
+// line read as another than it is; spaces are trimmed. Right-to-left scripts need none of them.
 func clean(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r':
 			return ' '
-		case unicode.IsControl(r):
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
 			return utf8.RuneError
 		}
 		return r
