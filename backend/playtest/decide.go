@@ -221,6 +221,11 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 			Action: ActionSeatTaken, Actor: who, Epoch: s.Seat.Epoch + 1, Holder: &holder,
 			Previous: s.Seat.Holder, RequestID: ask.RequestID, TookMs: now.UnixMilli() - s.Handover.Since,
 		})
+	case ActionHandoverConnecting:
+		if s.Handover == nil || s.Handover.Request.ID != ask.RequestID {
+			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", clean(truncate(ask.RequestID, 40)))
+		}
+		return event(Event{Action: ActionHandoverConnecting, Actor: who, RequestID: ask.RequestID})
 	case ActionSeatReleased:
 		if s.Handover != nil {
 			return nil, refuse(CodeHandoverRunning, "a hand-over is running")

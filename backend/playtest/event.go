@@ -21,6 +21,9 @@ const (
 	ActionSeatTaken       Action = "SEAT_TAKEN"
 	ActionSeatReleased    Action = "SEAT_RELEASED"
 	ActionHandoverFailed  Action = "HANDOVER_FAILED"
+	// ActionHandoverConnecting notes that the old client is gone and the service has answered the new
+	// one's offer: whoever is connected from here on is the new one, also for a backend that starts anew.
+	ActionHandoverConnecting Action = "HANDOVER_CONNECTING"
 
 	ActionLeft     Action = "PARTICIPANT_LEFT"
 	ActionMute     Action = "PARTICIPANT_MUTED"

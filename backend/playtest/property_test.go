@@ -34,7 +34,7 @@ var (
 	everybody = []Person{lead, player, viewer, viewer2, backend, backend, sidecar}
 	wishes    = []Action{
 		ActionArrived, ActionLeft, ActionChat, ActionTakeoverRequest, ActionTakeoverRequest, ActionTakeoverCancel,
-		ActionTakeoverApprove, ActionTakeoverApprove, ActionTakeoverDeny, ActionSeatReleased, ActionSeatTaken, ActionSeatTaken,
+		ActionTakeoverApprove, ActionTakeoverApprove, ActionTakeoverDeny, ActionSeatReleased, ActionSeatTaken, ActionSeatTaken, ActionHandoverConnecting,
 		ActionHandoverFailed, ActionSessionMark, ActionGive, ActionMute, ActionUnmute, ActionRemove, ActionBan, ActionUnban,
 		ActionLock, ActionUnlock, ActionSlowMode, ActionSessionEnded,
 	}

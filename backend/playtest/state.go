@@ -37,6 +37,8 @@ type Handover struct {
 	From    *Person `json:"from"` // the holder at approval, nil for an empty seat
 	By      Person  `json:"by"`
 	Since   int64   `json:"since"` // Unix milliseconds of the approval
+	// Connecting: the old client is gone and the new one has its answer.
+	Connecting bool `json:"connecting"`
 }
 
 // Outcome is how a request ended.
@@ -203,6 +205,12 @@ func (s *State) Apply(e Event) {
 		if e.Holder != nil {
 			s.meet(*e.Holder, e.Timestamp)
 			s.change(*e.Holder, func(p *Participant) { p.Seated++ })
+		}
+	case ActionHandoverConnecting:
+		if h := s.Handover; h != nil && h.Request.ID == e.RequestID {
+			connecting := *h // a Clone may share the old one
+			connecting.Connecting = true
+			s.Handover = &connecting
 		}
 	case ActionSeatReleased:
 		s.setSeat(nil, e)

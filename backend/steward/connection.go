@@ -20,6 +20,7 @@ type connection struct {
 	request string // "" for a reconnection
 	epoch   int64  // of the seat when it began
 	from    string // name of whoever must let go, "" when the seat is empty
+	late    bool   // the log says that the answer was given: only the arrival is left to see
 	started time.Time
 	cancel  context.CancelFunc
 	err     error // how it ended, once it is back at the loop
@@ -65,6 +66,9 @@ var (
 // arrives. Every step has its own time-out, and the first that fails ends it.
 func (c *connection) run(ctx context.Context) error {
 	timing := c.l.s.cfg.Timing
+	if c.late {
+		return c.arrive(ctx)
+	}
 	c.step(ctx, "approved")
 	x, err := c.l.offers.take(ctx, c.person.ID, c.request, timing.Offer)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -97,11 +101,24 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if c.request != "" {
+		// Before the page can use the answer: if this backend ends now, the next one knows whom it sees.
+		err := c.l.s.publish(ctx, c.l.record.ID, playtest.Event{Action: playtest.ActionHandoverConnecting, RequestID: c.request})
+		if err != nil {
+			return fmt.Errorf("noting the answer: %w", err)
+		}
+	}
 	c.l.offers.answer(x, answer)
 	c.step(ctx, "connecting")
-	err = c.await(ctx, timing.Connect, aws.StreamStatus.Connected)
+	return c.arrive(ctx)
+}
+
+// arrive waits for the new client.
+func (c *connection) arrive(ctx context.Context) error {
+	connect := c.l.s.cfg.Timing.Connect
+	err := c.await(ctx, connect, aws.StreamStatus.Connected)
 	if errors.Is(err, errTimeout) {
-		return failure(fmt.Sprintf("the page of %s did not connect to the game within %s", c.person.Name, seconds(timing.Connect)))
+		return failure(fmt.Sprintf("the page of %s did not connect to the game within %s", c.person.Name, seconds(connect)))
 	}
 	return err
 }

@@ -182,6 +182,7 @@ func (l *loop) connectNext(ctx context.Context) {
 		if h.From != nil {
 			l.active.from = h.From.Name
 		}
+		l.active.late = h.Connecting
 	} else if holder := l.state.Seat.Holder; holder != nil && l.offers.has(holder.ID, "") {
 		l.active = l.newConnection(*holder, "", l.s.cfg.Now())
 		l.active.from = holder.Name

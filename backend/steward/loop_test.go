@@ -243,3 +243,17 @@ func TestARestartedBackendFinishesWhatItFinds(t *testing.T) {
 	r.offer(player, request, "the page sends its offer again")
 	r.eventually("the player in the seat", func() bool { return r.state().Seat.HeldBy("player") })
 }
+
+func TestABackendThatStartsAfterTheAnswerSeesTheArrival(t *testing.T) {
+	r := newRig(t, store.Session{StreamSessionARN: testARN})
+	r.say(backend, playtest.Event{Action: playtest.ActionSessionStarted})
+	request := r.say(player, playtest.Event{Action: playtest.ActionTakeoverRequest}).RequestID
+	r.say(backend, playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: request})
+	r.say(backend, playtest.Event{Action: playtest.ActionHandoverConnecting, RequestID: request}) // and then it was killed
+	r.streams.set(func(s *streams) { s.status = "CONNECTED" })                                    // the page had its answer
+	r.run()
+	r.eventually("the player in the seat", func() bool { return r.state().Seat.HeldBy("player") })
+	if n := len(r.streams.offersSoFar()); n != 0 {
+		t.Errorf("%d connections were made", n)
+	}
+}
