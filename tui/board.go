@@ -85,9 +85,9 @@ func (b *board) setInfo(s client.Session) {
 // apply moves the board forward by one event of the log, which must be in order.
 func (b *board) apply(e playtest.Event) {
 	e = safeEvent(e)
-	before := b.state.Handover
+	before := handoverOf(b.state)
 	b.state.Apply(e)
-	if b.state.Handover != before {
+	if handoverOf(b.state) != before {
 		b.steps = nil
 	}
 	if e.RequestID != "" {
@@ -273,6 +273,14 @@ func safePointer(p *playtest.Person) *playtest.Person {
 }
 
 // safeEvent makes every text of an event safe.
+// handoverOf is the request whose hand-over runs, "" for none.
+func handoverOf(s playtest.State) string {
+	if s.Handover == nil {
+		return ""
+	}
+	return s.Handover.Request.ID
+}
+
 func safeEvent(e playtest.Event) playtest.Event {
 	e.Actor = safePerson(e.Actor)
 	e.Requester, e.From = safePointer(e.Requester), safePointer(e.From)
