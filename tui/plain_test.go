@@ -89,8 +89,8 @@ func TestPlainLinesTellAndDecide(t *testing.T) {
 	p.expect("viewer took the seat in")
 	p.enter("approve")
 	p.expect("refused: nobody waits for the seat")
-	r.decide(s.ID, viewer, playtest.Event{Action: playtest.ActionChat, Message: "\u202eevil \u009b2J"}, true)
-	if line := p.expect("<viewer>"); !strings.Contains(line, "‹U+202E›evil") {
+	r.decide(s.ID, viewer, playtest.Event{Action: playtest.ActionChat, Message: "\u200bevil"}, true)
+	if line := p.expect("<viewer>"); !strings.Contains(line, "‹U+200B›evil") {
 		t.Errorf("the line %q", line)
 	}
 	p.enter("mark crash on jump")
@@ -112,8 +112,8 @@ func TestPlainJSONIsTheEventsThemselves(t *testing.T) {
 	if line := p.expect(`"action":"SESSION_STARTED"`); !strings.HasPrefix(line, `{"seq":1,`) {
 		t.Errorf("the line %q", line)
 	}
-	r.decide(s.ID, viewer, playtest.Event{Action: playtest.ActionChat, Message: "a\u202eb"}, true)
-	if line := p.expect("USER_CHAT_MESSAGE"); !strings.Contains(line, `"message":"a\u202eb"`) {
+	r.decide(s.ID, viewer, playtest.Event{Action: playtest.ActionChat, Message: "a\u200bb"}, true)
+	if line := p.expect("USER_CHAT_MESSAGE"); !strings.Contains(line, `"message":"a\u200bb"`) {
 		t.Errorf("the line %q", line)
 	}
 	p.enter("nonsense")
