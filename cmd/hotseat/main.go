@@ -1,5 +1,6 @@
 // Command hotseat is what people type: `hotseat demo` for a whole playtest on this machine,
-// `hotseat doctor` for what the machine lacks.
+// `hotseat doctor` for what the machine lacks, `hotseat log` to show a session's log and to verify that
+// nobody changed it.
 package main
 
 import (
@@ -24,7 +25,7 @@ func main() {
 			"in a browser, others watch live, talk and take turns in the seat; a QA lead moderates from a terminal.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), doctorCommand())
+	root.AddCommand(demoCommand(), doctorCommand(), logCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "hotseat:", err)
 		os.Exit(1)

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"hotseat/backend/playtest"
+)
+
+// crashBudget bounds each of the crash tests: there are as many rounds as fit.
+const crashBudget = 3 * time.Second
+
+// fullLog is what is in the log after checking that it is as a log must be: numbers without gaps,
+// an intact chain.
+func fullLog(t *testing.T, s *Store) []playtest.Event {
+	t.Helper()
+	report, err := s.Verify(t.Context(), crashSession)
+	if err != nil || !report.Intact() {
+		t.Fatalf("after a kill: %+v, %v", report, err)
+	}
+	var log []playtest.Event
+	for {
+		page, err := s.Read(t.Context(), crashSession, int64(len(log)), MaxPage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log = append(log, page...)
+		if len(page) < MaxPage {
+			break
+		}
+	}
+	if int64(len(log)) != report.Events {
+		t.Fatalf("%d events are read, %d verified", len(log), report.Events)
+	}
+	return log
+}
+
+// goesOn appends one event to a log of the given length.
+func goesOn(t *testing.T, s *Store, length int) {
+	t.Helper()
+	e := playtest.Event{Session: crashSession, Seq: int64(length) + 1, Action: playtest.ActionChat, User: "after"}
+	if err := s.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killSoon kills the process at a random moment of its next appends, and waits for its end.
+func killSoon(t *testing.T, a *appender) {
+	time.AfterFunc(rand.N(30*time.Millisecond), func() { a.cmd.Process.Kill() })
+	a.drain(t)
+}
+
+func TestAKilledProcessKeepsEveryAcknowledgedEvent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	rounds, acknowledged, unacknowledged := 0, 0, 0
+	for began := time.Now(); time.Since(began) < crashBudget; rounds++ {
+		a := startAppender(t, path, fmt.Sprint("appender-", rounds))
+		killSoon(t, a)
+
+		s := open(t, path)
+		log := fullLog(t, s)
+		acknowledged += len(a.acked)
+		unacknowledged += a.kept(t, log)
+		goesOn(t, s, len(log))
+		s.Close()
+	}
+	t.Logf("%d kills, %d events acknowledged and kept, %d more kept without", rounds, acknowledged, unacknowledged)
+	if rounds < 5 {
+		t.Errorf("only %d kills in %s prove little", rounds, crashBudget)
+	}
+}
+
+func TestProcessesKilledAmongOthersKeepEveryAcknowledgedEvent(t *testing.T) {
+	const together = 3
+	path := filepath.Join(t.TempDir(), "log.db")
+	open(t, path).Close() // so that they compete for appends, not for making the database
+	rounds, acknowledged, unacknowledged := 0, 0, 0
+	for began := time.Now(); time.Since(began) < crashBudget; rounds++ {
+		appenders := make([]*appender, together)
+		for i := range appenders {
+			appenders[i] = startAppender(t, path, fmt.Sprintf("appender-%d-%d", rounds, i))
+		}
+		// One after another, so that the others append while one dies.
+		for _, a := range appenders {
+			killSoon(t, a)
+		}
+
+		s := open(t, path)
+		log := fullLog(t, s)
+		for _, a := range appenders {
+			acknowledged += len(a.acked)
+			unacknowledged += a.kept(t, log)
+		}
+		goesOn(t, s, len(log))
+		s.Close()
+	}
+	t.Logf("%d kills, %d events acknowledged and kept, %d more kept without", rounds*together, acknowledged, unacknowledged)
+}
+
+// A loss of power can leave the end of the write-ahead log unwritten, torn or overwritten, which
+// no kill shows. What was synced before is in the part that is left here.
+func TestATornWriteAheadLogLosesOnlyItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "log.db"))
+	for seq := range 40 {
+		goesOn(t, s, seq)
+	}
+	database, err := os.ReadFile(filepath.Join(dir, "log.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wal, err := os.ReadFile(filepath.Join(dir, "log.db-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		torn := append([]byte(nil), wal[:rand.N(len(wal))]...)
+		for i := max(0, len(torn)-512); i < len(torn); i++ { // the last sector is noise
+			torn[i] = byte(rand.Uint32())
+		}
+		path := filepath.Join(t.TempDir(), "log.db")
+		for name, content := range map[string][]byte{path: database, path + "-wal": torn} {
+			if err := os.WriteFile(name, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := open(t, path)
+		var log []playtest.Event
+		if seq, _, err := after.Head(t.Context(), crashSession); err != nil {
+			t.Fatal(err)
+		} else if seq > 0 {
+			log = fullLog(t, after)
+		}
+		goesOn(t, after, len(log))
+		after.Close()
+	}
+}
