@@ -236,6 +236,38 @@ func (c *Clients) CreateStageToken(ctx context.Context, r TokenRequest) (StageTo
 	}, nil
 }
 
+// DisconnectUser puts everybody off a stage who is on it with this user id; their tokens are of no use any
+// more. That nobody is on it is no error.
+func (c *Clients) DisconnectUser(ctx context.Context, stage, userID, reason string) error {
+	out, err := c.stages.GetStage(ctx, &ivsrealtime.GetStageInput{Arn: aws.String(stage)})
+	if err != nil {
+		return fmt.Errorf("asking for the stage: %w", explain(err))
+	}
+	if out.Stage.ActiveSessionId == nil {
+		return nil
+	}
+	pages := ivsrealtime.NewListParticipantsPaginator(c.stages, &ivsrealtime.ListParticipantsInput{
+		StageArn: aws.String(stage), SessionId: out.Stage.ActiveSessionId, FilterByUserId: aws.String(userID),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing the stage's participants: %w", explain(err))
+		}
+		for _, p := range page.Participants {
+			if p.State != ivs.ParticipantStateConnected {
+				continue
+			}
+			if _, err := c.stages.DisconnectParticipant(ctx, &ivsrealtime.DisconnectParticipantInput{
+				StageArn: aws.String(stage), ParticipantId: p.ParticipantId, Reason: aws.String(reason),
+			}); err != nil && !IsNotFound(err) {
+				return fmt.Errorf("disconnecting a participant: %w", explain(err))
+			}
+		}
+	}
+	return nil
+}
+
 // IsConflict reports whether the service refused because of the state that the session is in.
 func IsConflict(err error) bool { return hasCode(err, "ConflictException") }
 

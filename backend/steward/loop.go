@@ -32,13 +32,14 @@ type loop struct {
 	lostSince time.Time       // since when the holder's client is gone
 	lostEpoch int64           // of the holder that lostSince is about
 	endReason string          // set once the end was asked for
+	dismissed map[string]bool // who was put off the stage, until they come back
 }
 
 func newLoop(s *Steward, record store.Session) *loop {
 	return &loop{
 		s: s, log: s.cfg.Log.With("session", record.ID), record: record, offers: newOffers(s.cfg.Now),
 		nudges: make(chan struct{}, 1), endings: make(chan string, 1), done: make(chan *connection),
-		finished: make(chan struct{}),
+		finished: make(chan struct{}), dismissed: map[string]bool{},
 	}
 }
 
@@ -127,8 +128,28 @@ func (l *loop) reconcile(ctx context.Context) (over bool) {
 		l.active.cancel()
 	}
 	l.offers.prune(&l.state)
+	l.dismiss(ctx)
 	l.connectNext(ctx)
 	return false
+}
+
+// dismiss puts people off the stage whom a QA lead has removed or banned; new tokens they do not get.
+func (l *loop) dismiss(ctx context.Context) {
+	for id, p := range l.state.People {
+		out := p.Away && (p.Removed || p.Banned)
+		if !out {
+			delete(l.dismissed, id)
+			continue
+		}
+		if l.dismissed[id] {
+			continue
+		}
+		if err := l.s.cfg.AWS.DisconnectUser(ctx, l.record.StageARN, id, "removed by a QA lead"); err != nil {
+			l.log.Warn("putting somebody off the stage", "error", err)
+			continue // tried again with the next poll
+		}
+		l.dismissed[id] = true
+	}
 }
 
 func (l *loop) fold(ctx context.Context) bool {

@@ -257,3 +257,14 @@ func TestABackendThatStartsAfterTheAnswerSeesTheArrival(t *testing.T) {
 		t.Errorf("%d connections were made", n)
 	}
 }
+
+func TestTheBannedArePutOffTheStage(t *testing.T) {
+	r := started(t)
+	r.say(viewer, playtest.Event{Action: playtest.ActionArrived})
+	r.say(lead, playtest.Event{Action: playtest.ActionBan, Person: &viewer.Person, Reason: "spoilers"})
+	r.eventually("the viewer's subscription to end", func() bool {
+		r.streams.mu.Lock()
+		defer r.streams.mu.Unlock()
+		return len(r.streams.dismissed) == 1 && strings.Contains(r.streams.dismissed[0], `"here"`)
+	})
+}

@@ -26,13 +26,15 @@ import (
 // streams is GameLift Streams at the wire with one stream session, in the state that a test puts it
 // in; calls fail when a test says so.
 type streams struct {
-	mu       sync.Mutex // protects all
-	status   string
-	reason   string
-	offers   []string // of every accepted CreateStreamSessionConnection
-	ended    []string // "stream", "stage"
-	connects string   // the status after a connection was made; "" leaves it
-	fault    func(r *http.Request) (status int, name string)
+	mu     sync.Mutex // protects all
+	status string
+	reason string
+	offers []string // of every accepted CreateStreamSessionConnection
+	ended  []string // "stream", "stage"
+	// dismissed are the bodies of DisconnectParticipant
+	dismissed []string
+	connects  string // the status after a connection was made; "" leaves it
+	fault     func(r *http.Request) (status int, name string)
 }
 
 func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +63,14 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.ended = append(s.ended, "stream")
 		s.status, s.reason = "TERMINATED", "apiTerminated"
 		w.WriteHeader(http.StatusNoContent)
+	case r.URL.Path == "/GetStage":
+		fmt.Fprint(w, `{"stage":{"arn":"arn:aws:ivs:x","activeSessionId":"st-1"}}`)
+	case r.URL.Path == "/ListParticipants":
+		fmt.Fprint(w, `{"participants":[{"participantId":"gone","state":"DISCONNECTED"},{"participantId":"here","state":"CONNECTED"}]}`)
+	case r.URL.Path == "/DisconnectParticipant":
+		body, _ := io.ReadAll(r.Body)
+		s.dismissed = append(s.dismissed, string(body))
+		fmt.Fprint(w, `{}`)
 	case r.URL.Path == "/DeleteStage":
 		s.ended = append(s.ended, "stage")
 		fmt.Fprint(w, `{}`)
