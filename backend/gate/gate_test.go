@@ -147,7 +147,7 @@ func TestWhatWasHeardCannotBeReplayed(t *testing.T) {
 		"the request, by another":          {player, request, ""}, // becomes the player's own, with a new id
 		"the request, by the requester":    {viewer, request, playtest.CodeHandoverRunning},
 		"the approval, by the requester":   {viewer, approval, playtest.CodeNotAllowed},
-		"the approval, by the lead":        {lead, approval, playtest.CodeHandoverRunning},
+		"the approval, by the lead":        {lead, approval, playtest.CodeAlreadyDecided},
 		"the approval, on another session": {lead, approval, playtest.CodeNoSuchRequest},
 	} {
 		session := "s-1"

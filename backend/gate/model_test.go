@@ -142,14 +142,14 @@ func (s seatModel) decide(who playtest.Person, ask playtest.Event, made string) 
 			by = playtest.Rules.Name
 		case !lead && s.holder != who.ID:
 			return refused(playtest.CodeNotAllowed)
+		case ask.RequestID != "" && at < 0:
+			return refused(s.gone(ask.RequestID))
 		case s.running != waiting{}:
 			return refused(playtest.CodeHandoverRunning)
-		case ask.RequestID == "" && len(s.queue) == 0:
+		case len(s.queue) == 0:
 			return refused(playtest.CodeNoSuchRequest)
 		case ask.RequestID == "":
 			at = 0
-		case at < 0:
-			return refused(s.gone(ask.RequestID))
 		}
 		w := s.queue[at]
 		s = s.leaves(at, ending{by, "approved", w.person})

@@ -120,10 +120,13 @@ func (s *State) decideApprove(now time.Time, who Person, ask Event) (*Event, *Re
 	if refusal := s.mayDecide(who); refusal != nil {
 		return nil, refusal
 	}
+	r, refusal := s.chosen(now, ask.RequestID)
+	if refusal != nil && ask.RequestID != "" {
+		return nil, refusal // also when its own hand-over runs: who is late reads who decided
+	}
 	if s.Handover != nil {
 		return nil, refuse(CodeHandoverRunning, "the seat is on its way to %s; decide again in a moment", s.Handover.Request.Person.Name)
 	}
-	r, refusal := s.chosen(now, ask.RequestID)
 	if refusal != nil {
 		return nil, refusal
 	}
