@@ -17,10 +17,11 @@ type connection struct {
 	l       *loop
 	arn     string
 	person  playtest.Person
-	request string // "" for a reconnection
-	epoch   int64  // of the seat when it began
-	from    string // name of whoever must let go, "" when the seat is empty
-	late    bool   // the log says that the answer was given: only the arrival is left to see
+	request string         // "" for a reconnection
+	epoch   int64          // of the seat when it began
+	state   playtest.State // when it began: reading on from here tells what happened since
+	from    string         // name of whoever must let go, "" when the seat is empty
+	late    bool           // the log says that the answer was given: only the arrival is left to see
 	started time.Time
 	cancel  context.CancelFunc
 	err     error // how it ended, once it is back at the loop
@@ -28,7 +29,8 @@ type connection struct {
 
 func (l *loop) newConnection(person playtest.Person, request string, started time.Time) *connection {
 	return &connection{
-		l: l, arn: l.record.StreamSessionARN, person: person, request: request, epoch: l.state.Seat.Epoch, started: started,
+		l: l, arn: l.record.StreamSessionARN, person: person, request: request, epoch: l.state.Seat.Epoch,
+		state: l.state.Clone(), started: started,
 	}
 }
 
@@ -39,6 +41,19 @@ func (c *connection) wanted(state *playtest.State) bool {
 		return state.Handover != nil && state.Handover.Request.ID == c.request
 	}
 	return state.Handover == nil && state.Seat.HeldBy(c.person.ID) && state.Seat.Epoch == c.epoch
+}
+
+// outdated reads the log on: the loop may not have seen yet what ends this connection.
+func (c *connection) outdated(ctx context.Context) error {
+	state, err := c.l.s.cfg.Store.Fold(ctx, c.l.record.ID, c.state)
+	if err != nil {
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	c.state = state
+	if !c.wanted(&state) {
+		return errOutdated
+	}
+	return nil
 }
 
 // failure is why a hand-over failed, as people read it. Its text goes into the log of the session;
@@ -59,6 +74,7 @@ func why(err error) string {
 var (
 	errNewerOffer = errors.New("the page was loaded again")
 	errTimeout    = errors.New("time is up")
+	errOutdated   = failure("the seat went another way")
 )
 
 // run does the steps of docs/architecture.md, "The seat is a lease": the old client goes, the
@@ -97,9 +113,15 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 		return err
 	}
 	c.step(ctx, "released")
+	if err := c.outdated(ctx); err != nil {
+		return err
+	}
 	answer, err := c.connect(ctx, x.offer)
 	if err != nil {
 		return err
+	}
+	if err := c.outdated(ctx); err != nil {
+		return err // nobody gets the answer, and the next connection replaces it
 	}
 	if c.request != "" {
 		// Before the page can use the answer: if this backend ends now, the next one knows whom it sees.

@@ -223,7 +223,7 @@ func (l *loop) connectNext(ctx context.Context) {
 // connected notes how a hand-over ended, for the log.
 func (l *loop) connected(c *connection) {
 	if c.request == "" {
-		if c.err != nil && !errors.Is(c.err, context.Canceled) && !errors.Is(c.err, errNewerOffer) {
+		if c.err != nil && !errors.Is(c.err, context.Canceled) && !errors.Is(c.err, errNewerOffer) && !errors.Is(c.err, errOutdated) {
 			l.log.Warn("a holder could not reconnect", "error", c.err)
 		}
 		return
@@ -232,7 +232,7 @@ func (l *loop) connected(c *connection) {
 		l.unsettled = &playtest.Event{Action: playtest.ActionSeatTaken, RequestID: c.request}
 		return
 	}
-	if errors.Is(c.err, context.Canceled) {
+	if errors.Is(c.err, context.Canceled) || errors.Is(c.err, errOutdated) {
 		return // the log has moved on, or this backend ends
 	}
 	l.log.Warn("a hand-over failed", "request", c.request, "error", c.err)

@@ -80,6 +80,7 @@ func TestHandOversThatFailLeaveTheHolderSeated(t *testing.T) {
 		"the service's status cannot be read": {true, failing(500, "InternalServerException", "/abc"), "did not let go"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for a time-out
 			r := started(t)
 			r.seat(player)
 			request := r.say(viewer, playtest.Event{Action: playtest.ActionTakeoverRequest}).RequestID

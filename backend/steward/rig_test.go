@@ -111,6 +111,9 @@ type rig struct {
 
 const testID = "s-1"
 
+// offerTime is long enough for a test that is about something else, on a busy machine.
+const offerTime = 3 * time.Second
+
 func newRig(t *testing.T, record store.Session) *rig {
 	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "log.db"))
@@ -135,8 +138,8 @@ func newRig(t *testing.T, record store.Session) *rig {
 		}),
 		Store: db, Now: time.Now, Log: slog.New(slog.DiscardHandler), Publish: r.publish,
 		Timing: Timing{
-			FirstPoll: 5 * time.Millisecond, IdlePoll: 20 * time.Millisecond, Offer: 500 * time.Millisecond,
-			Release: 500 * time.Millisecond, Connect: 500 * time.Millisecond, Grace: 300 * time.Millisecond,
+			FirstPoll: 5 * time.Millisecond, IdlePoll: 20 * time.Millisecond, Offer: offerTime,
+			Release: 2 * time.Second, Connect: 2 * time.Second, Grace: 300 * time.Millisecond,
 		},
 	})
 	return r
@@ -216,13 +219,13 @@ func (r *rig) log() []playtest.Event {
 // eventually waits for the world to be as wanted.
 func (r *rig) eventually(what string, is func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); {
+	for deadline := time.Now().Add(20 * time.Second); !is(); {
 		if time.Now().After(deadline) {
 			var lines []string
 			for _, e := range r.log() {
 				lines = append(lines, fmt.Sprintf("%d %s %s %s %s", e.Seq, e.Action, e.RequestID, e.Status, e.Reason))
 			}
-			r.t.Fatalf("%s: not within 10 s; the log:\n%s", what, strings.Join(lines, "\n"))
+			r.t.Fatalf("%s: not within 20 s; the log:\n%s", what, strings.Join(lines, "\n"))
 		}
 		time.Sleep(2 * time.Millisecond) // between two looks at a log that other goroutines write
 	}
