@@ -40,7 +40,7 @@ type display struct {
 func startDisplay(t *testing.T) *display {
 	t.Helper()
 	if _, err := exec.LookPath("Xvfb"); err != nil {
-		t.Skip("needs Xvfb (Debian package xvfb)")
+		t.Fatal("this needs Xvfb: apt-get install xvfb")
 	}
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 func demoCommand() *cobra.Command {
 	var o demo.Options
 	var walk bool
+	var theme string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a whole playtest on this machine, with the console on it",
@@ -35,13 +36,20 @@ func demoCommand() *cobra.Command {
 			if o.For < 0 {
 				return fmt.Errorf("--for %s is in the past; give a length of time such as 30s", o.For)
 			}
+			if walk && (o.For != 0 || o.Plain || o.JSON) {
+				return errors.New("--check ends by itself and prints its own lines; leave out --for, --plain and --json")
+			}
 			if walk {
 				return runCheck(cmd.Context(), o)
 			}
 			if !term.IsTerminal(os.Stdout.Fd()) || !term.IsTerminal(os.Stdin.Fd()) {
 				o.Plain = true
 			}
-			return runDemo(cmd.Context(), o)
+			colours, err := tui.ThemeByName(theme)
+			if err != nil {
+				return err
+			}
+			return runDemo(cmd.Context(), o, colours)
 		},
 	}
 	f := cmd.Flags()
@@ -54,6 +62,7 @@ func demoCommand() *cobra.Command {
 	f.IntVar(&o.Framerate, "framerate", 30, "frames a second, 10 to 60")
 	f.BoolVar(&o.Plain, "plain", false, "print events as lines and read commands from standard input")
 	f.BoolVar(&o.JSON, "json", false, "with --plain: events as JSON lines")
+	f.StringVar(&theme, "theme", "auto", "colours of the console: auto, dark, light, colour-blind")
 	f.BoolVar(&walk, "check", false, "walk the whole path without anybody, print a line per step, exit 0 if all held")
 	return cmd
 }
@@ -66,6 +75,7 @@ func runCheck(ctx context.Context, o demo.Options) (err error) {
 	defer func() { err = errors.Join(err, running.Close()) }()
 	err = check.Walk(ctx, check.Options{
 		Server: running.URL, Users: running.Users, Application: running.Application, GameState: o.App == "", Out: os.Stdout,
+		Width: o.Width, Height: o.Height, Framerate: o.Framerate,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "\nThe last lines of the log:\n"+demo.LastLines(running.LogFile, 20))
@@ -73,7 +83,7 @@ func runCheck(ctx context.Context, o demo.Options) (err error) {
 	return err
 }
 
-func runDemo(ctx context.Context, o demo.Options) (err error) {
+func runDemo(ctx context.Context, o demo.Options, theme tui.Theme) (err error) {
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
@@ -97,7 +107,7 @@ func runDemo(ctx context.Context, o demo.Options) (err error) {
 	options := tui.Options{
 		URL: running.URL, PageURL: running.URL, Email: lead.Email, Password: lead.Password,
 		Banner: "Everything runs on this machine. Open the page and sign in:", Access: access(running.Users),
-		InitialSession: session, JSON: o.JSON,
+		InitialSession: session, JSON: o.JSON, Theme: theme,
 	}
 	if o.Plain {
 		return ended(ctx, tui.Plain(ctx, options, os.Stdin, os.Stdout))

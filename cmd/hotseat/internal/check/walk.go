@@ -27,6 +27,8 @@ type Options struct {
 	Server      string
 	Users       []cognito.User
 	Application string
+	// Picture of the session: pixels, and frames a second.
+	Width, Height, Framerate int
 	// GameState says that the application is the bundled game, whose pictures tell what it saw.
 	GameState bool
 	Out       io.Writer
@@ -139,7 +141,9 @@ func (w *walk) signIn(ctx context.Context) (string, error) {
 }
 
 func (w *walk) start(ctx context.Context) (string, error) {
-	if err := w.lead.Call(ctx, http.MethodPost, "/api/sessions", map[string]any{"application": w.Application}, &w.session); err != nil {
+	if err := w.lead.Call(ctx, http.MethodPost, "/api/sessions", map[string]any{
+		"application": w.Application, "width": w.Width, "height": w.Height, "framerate": w.Framerate,
+	}, &w.session); err != nil {
 		return "", err
 	}
 	for _, p := range []*Person{w.lead, w.player, w.viewer} {
