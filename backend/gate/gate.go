@@ -93,12 +93,8 @@ func (g *Gate) Publish(ctx context.Context, namespace, sessionID string, who aut
 	if refusal := mayTouch(who, sessionID); refusal != nil {
 		return nil, refusal
 	}
-	limit := maxPersonPayload
-	if !who.Role.IsPerson() {
-		limit = maxMachinePayload
-	}
-	if len(payload) > limit {
-		return nil, refusal(playtest.CodeTooLarge, "an event has at most %d bytes here; this one has %d", limit, len(payload))
+	if limit := payloadLimit(who.Role); len(payload) > limit {
+		return nil, tooLarge(limit, len(payload))
 	}
 	var head struct {
 		Action playtest.Action `json:"action"`
@@ -152,14 +148,15 @@ func (g *Gate) live(ctx context.Context, sessionID string, who auth.Identity, pa
 	if err := json.Unmarshal(payload, &ask); err != nil {
 		return nil, refusal(playtest.CodeBadRequest, "the event is not what its action needs: %s", fieldOf(err))
 	}
-	if err := g.mayLive(ctx, sessionID, who.Person, ask.Action); err != nil {
+	logSeq, err := g.mayLive(ctx, sessionID, who.Person, ask.Action)
+	if err != nil {
 		return nil, err
 	}
 	out, refused := playtest.DecideLive(who.Person, ask)
 	if refused != nil {
 		return nil, refused
 	}
-	out.Session, out.Timestamp = sessionID, g.now().UnixMilli()
+	out.Session, out.Timestamp, out.LogSeq = sessionID, g.now().UnixMilli(), logSeq
 	return json.Marshal(out)
 }
 
@@ -167,17 +164,18 @@ func (g *Gate) live(ctx context.Context, sessionID string, who auth.Identity, pa
 // muted through another backend may send one more reaction, and a flood of them costs no reading.
 const staleness = time.Second
 
-// mayLive refuses the live traffic of people who are not to be seen or heard.
-func (g *Gate) mayLive(ctx context.Context, id string, who playtest.Person, action playtest.Action) error {
+// mayLive refuses the live traffic of people who are not to be seen or heard. It returns the number of the
+// log's last event.
+func (g *Gate) mayLive(ctx context.Context, id string, who playtest.Person, action playtest.Action) (logSeq int64, err error) {
 	s, err := g.session(ctx, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := g.now(); now.Sub(s.read) > staleness {
 		if s.state, err = g.log.Fold(ctx, id, s.state); err != nil {
-			return err
+			return 0, err
 		}
 		s.read = now
 	}
@@ -190,9 +188,9 @@ func (g *Gate) mayLive(ctx context.Context, id string, who playtest.Person, acti
 		refused = s.state.MayWatch(who)
 	}
 	if refused != nil {
-		return refused
+		return 0, refused
 	}
-	return nil
+	return s.state.Seq, nil
 }
 
 func (g *Gate) append(ctx context.Context, sessionID string, who auth.Identity, payload json.RawMessage) (json.RawMessage, error) {
@@ -271,6 +269,18 @@ func (g *Gate) session(ctx context.Context, id string) (*session, error) {
 
 func refusal(code playtest.Code, format string, args ...any) *playtest.Refusal {
 	return &playtest.Refusal{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// payloadLimit is the largest event that a role may publish, in bytes.
+func payloadLimit(role playtest.Role) int {
+	if role.IsPerson() {
+		return maxPersonPayload
+	}
+	return maxMachinePayload
+}
+
+func tooLarge(limit, size int) *playtest.Refusal {
+	return refusal(playtest.CodeTooLarge, "an event has at most %d bytes here; this one has %d", limit, size)
 }
 
 // fieldOf says which field was wrong without repeating what was sent.

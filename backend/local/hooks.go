@@ -2,19 +2,33 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 
+	"hotseat/backend/auth"
 	"hotseat/backend/gate"
 	"hotseat/backend/local/appsync"
 	"hotseat/backend/playtest"
 )
 
-// hooks are the handlers of a namespace: they ask the gate, as the Lambda function does on AWS.
+// Gate decides what is published and who hears it: a *gate.Gate in this process, or a *gate.Remote on one
+// in another, as a Lambda function is on AWS.
+type Gate interface {
+	Publish(ctx context.Context, namespace, session string, who auth.Identity, payload json.RawMessage) (json.RawMessage, error)
+	Subscribe(ctx context.Context, session string, who auth.Identity) error
+}
+
+var (
+	_ Gate = (*gate.Gate)(nil)
+	_ Gate = (*gate.Remote)(nil)
+)
+
+// hooks are the handlers of a namespace: they ask the gate.
 type hooks struct {
 	namespace string
-	gate      *gate.Gate
+	gate      Gate
 	log       *slog.Logger
 }
 

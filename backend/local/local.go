@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -54,26 +55,50 @@ type Config struct {
 	InstancePath string // the hotseat-instance program
 	ScratchDir   string // for the instances; made if missing
 	Users        []cognito.User
-	Gate         *gate.Gate
+	Gate         Gate
 	Now          func() time.Time
 	Log          *slog.Logger
 }
 
-// Services are running services.
-type Services struct {
-	Verifier      *auth.Verifier
+// Access is what a backend must know to work on the services, in this process or another. It holds
+// secrets: it travels over pipes only, never in argv, the environment or a log.
+type Access struct {
+	Region        string
+	StreamGroup   string
 	Credentials   sigv4.Credentials // for the control planes
 	StreamsURL    string            // GameLift Streams
 	RealTimeURL   string            // IVS Real-Time
 	EdgeURL       string            // the page
 	EdgeHost      string            // host:port of the edge
 	CognitoURL    string
+	Issuer        string // of people's tokens
+	JWKSURL       string
 	PoolID        string
 	ClientID      string
 	EventsURL     string // HTTP publish
 	RealtimeURL   string // WebSocket
 	WhipURL       string
-	machineSecret []byte
+	ReasonsURL    string // why a stream session ended; see Services.reason
+	MachineSecret []byte // of the tokens that the backend makes
+}
+
+// Verifier tells whose a token is.
+func (a Access) Verifier(now func() time.Time) *auth.Verifier {
+	return auth.NewVerifier(auth.Config{
+		Issuer: a.Issuer, ClientID: a.ClientID, JWKSURL: a.JWKSURL, MachineSecret: a.MachineSecret,
+		HTTPClient: &http.Client{Timeout: 5 * time.Second}, Now: now,
+	})
+}
+
+// MachineToken makes a token for a machine; an empty session is for the backend alone.
+func (a Access) MachineToken(role auth.Role, session string, life time.Duration, now time.Time) (string, error) {
+	return auth.MintMachine(a.MachineSecret, role, session, life, now)
+}
+
+// Services are running services.
+type Services struct {
+	Access   Access
+	Verifier *auth.Verifier
 
 	log       *slog.Logger
 	mux       *http.ServeMux
@@ -87,11 +112,7 @@ type Services struct {
 
 // Start binds the ports and starts the services, all but the edge's root, which Serve adds.
 func Start(cfg Config) (_ *Services, err error) {
-	s := &Services{
-		Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: rand.Text() + rand.Text()},
-		PoolID:      poolID, ClientID: clientID, machineSecret: []byte(rand.Text() + rand.Text()),
-		log: cfg.Log, mux: http.NewServeMux(),
-	}
+	s := &Services{log: cfg.Log, mux: http.NewServeMux()}
 	defer func() {
 		if err != nil {
 			_ = s.Close(context.Background())
@@ -104,13 +125,16 @@ func Start(cfg Config) (_ *Services, err error) {
 		}
 		s.listeners = append(s.listeners, l)
 	}
-	s.EdgeHost = s.listeners[0].Addr().String()
-	s.EdgeURL = "http://" + s.EdgeHost
-	s.StreamsURL = "http://" + s.listeners[1].Addr().String()
-	s.RealTimeURL = "http://" + s.listeners[2].Addr().String()
-	s.CognitoURL = s.EdgeURL + "/cognito"
-	s.EventsURL, s.RealtimeURL = s.EdgeURL+"/event", "ws://"+s.EdgeHost+"/event/realtime"
-	s.WhipURL = s.EdgeURL + "/whip"
+	host := s.listeners[0].Addr().String()
+	edge := "http://" + host
+	s.Access = Access{
+		Region: Region, StreamGroup: StreamGroup,
+		Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: rand.Text() + rand.Text()},
+		StreamsURL:  "http://" + s.listeners[1].Addr().String(), RealTimeURL: "http://" + s.listeners[2].Addr().String(),
+		EdgeURL: edge, EdgeHost: host, CognitoURL: edge + "/cognito", PoolID: poolID, ClientID: clientID,
+		EventsURL: edge + "/event", RealtimeURL: "ws://" + host + "/event/realtime", WhipURL: edge + "/whip",
+		ReasonsURL: edge + "/services/reason", MachineSecret: []byte(rand.Text() + rand.Text()),
+	}
 	if err := s.people(cfg); err != nil {
 		return nil, fmt.Errorf("starting the local Cognito: %w", err)
 	}
@@ -128,16 +152,14 @@ func Start(cfg Config) (_ *Services, err error) {
 
 func (s *Services) people(cfg Config) error {
 	service, err := cognito.New(cognito.Config{
-		Endpoint: s.CognitoURL, PoolID: poolID, ClientID: clientID, Now: cfg.Now, Log: cfg.Log.With("service", "cognito"),
+		Endpoint: s.Access.CognitoURL, PoolID: poolID, ClientID: clientID, Now: cfg.Now, Log: cfg.Log.With("service", "cognito"),
 	}, cfg.Users)
 	if err != nil {
 		return err
 	}
 	s.mux.Handle("/cognito/", http.StripPrefix("/cognito", service.Handler()))
-	s.Verifier = auth.NewVerifier(auth.Config{
-		Issuer: service.Issuer(), ClientID: clientID, JWKSURL: service.JWKSURL(), MachineSecret: s.machineSecret,
-		HTTPClient: &http.Client{Timeout: 5 * time.Second}, Now: cfg.Now,
-	})
+	s.Access.Issuer, s.Access.JWKSURL = service.Issuer(), service.JWKSURL()
+	s.Verifier = s.Access.Verifier(cfg.Now)
 	return nil
 }
 
@@ -149,7 +171,7 @@ func (s *Services) events(cfg Config) (err error) {
 		}
 	}
 	s.channels, err = appsync.New(appsync.Config{
-		Host: s.EdgeHost, Verify: s.Verifier.Verify, Limits: appsync.Limits{EventBytes: maxEvent},
+		Host: s.Access.EdgeHost, Verify: s.Verifier.Verify, Limits: appsync.Limits{EventBytes: maxEvent},
 		Namespaces: []appsync.Namespace{namespace(gate.NamespacePlaytest), namespace(gate.NamespaceLive)},
 		Now:        cfg.Now, Log: cfg.Log.With("service", "appsync"),
 	})
@@ -163,20 +185,20 @@ func (s *Services) events(cfg Config) (err error) {
 
 func (s *Services) realTime(cfg Config) error {
 	control, err := ivsrealtime.New(ivsrealtime.Config{
-		Region: Region, WhipURL: s.WhipURL, EventsURL: "wss://events.hotseat.invalid", Now: cfg.Now, Log: cfg.Log.With("service", "ivs"),
+		Region: Region, WhipURL: s.Access.WhipURL, EventsURL: "wss://events.hotseat.invalid", Now: cfg.Now, Log: cfg.Log.With("service", "ivs"),
 	})
 	if err != nil {
 		return err
 	}
 	s.stages, err = stage.New(stage.Config{
-		PublicURL: s.WhipURL, Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
+		PublicURL: s.Access.WhipURL, Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
 	})
 	if err != nil {
 		return err
 	}
 	control.SetStage(s.stages)
 	s.mux.Handle("/whip/", http.StripPrefix("/whip", s.stages.Handler()))
-	s.serve(s.listeners[2], sigv4.Middleware("ivs", Region, s.Credentials, cfg.Now, sigv4.WriteError)(control.Handler()))
+	s.serve(s.listeners[2], sigv4.Middleware("ivs", Region, s.Access.Credentials, cfg.Now, sigv4.WriteError)(control.Handler()))
 	return nil
 }
 
@@ -188,18 +210,19 @@ func (s *Services) hosts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	s.serve(s.listeners[1], sigv4.Middleware("gameliftstreams", Region, s.Credentials, cfg.Now, sigv4.WriteError)(s.streams.Handler()))
+	s.mux.HandleFunc("GET /services/reason", s.reason)
+	s.serve(s.listeners[1], sigv4.Middleware("gameliftstreams", Region, s.Access.Credentials, cfg.Now, sigv4.WriteError)(s.streams.Handler()))
 	return nil
 }
 
 // Serve puts the backend's own routes at the root of the edge and opens it.
 func (s *Services) Serve(root http.Handler) {
-	_, port, _ := net.SplitHostPort(s.EdgeHost)
+	_, port, _ := net.SplitHostPort(s.Access.EdgeHost)
 	s.mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The addresses that the page gets name the host as it was listened on; under another name it
 		// would be a stranger to them.
-		if r.Host == "localhost:"+port && r.Host != s.EdgeHost && r.Method == http.MethodGet {
-			http.Redirect(w, r, s.EdgeURL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		if r.Host == "localhost:"+port && r.Host != s.Access.EdgeHost && r.Method == http.MethodGet {
+			http.Redirect(w, r, s.Access.EdgeURL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 			return
 		}
 		root.ServeHTTP(w, r)
@@ -224,13 +247,17 @@ func (s *Services) serve(l net.Listener, handler http.Handler) {
 	})
 }
 
-// MachineToken makes a token for a machine; an empty session is for the backend alone.
-func (s *Services) MachineToken(role auth.Role, session string, life time.Duration, now time.Time) (string, error) {
-	return auth.MintMachine(s.machineSecret, role, session, life, now)
+// reason says in words why a stream session ended, to the backend alone: GameLift Streams has no more
+// than a StatusReason, and a person wants the last lines of the launch script.
+func (s *Services) reason(w http.ResponseWriter, r *http.Request) {
+	who, err := s.Verifier.Verify(r.Context(), r.Header.Get("Authorization"))
+	if err != nil || who.Role != auth.RoleBackend {
+		http.Error(w, "only the backend asks for reasons", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, s.streams.Explain(r.URL.Query().Get("session"))) // the backend is gone: nobody to tell
 }
-
-// Explain says in words why a stream session ended; see gameliftstreams.Service.Explain.
-func (s *Services) Explain(streamSession string) string { return s.streams.Explain(streamSession) }
 
 // Close ends every session and waits until its processes are gone, then closes everything else.
 func (s *Services) Close(ctx context.Context) error {

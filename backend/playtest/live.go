@@ -8,6 +8,10 @@ type Live struct {
 	Actor     Person `json:"actor"`
 	Action    Action `json:"action"`
 	User      string `json:"user,omitempty"`
+	// LogSeq is the number of the log's last event when this was stamped. Who hears it and, a moment later,
+	// still lacks that event reads the log: an event can be appended and yet not broadcast, when a
+	// backend dies between the two.
+	LogSeq int64 `json:"logSeq,omitempty"`
 
 	Reaction string `json:"reaction,omitempty"`
 

@@ -25,7 +25,7 @@ func main() {
 			"in a browser, others watch live, talk and take turns in the seat; a QA lead moderates from a terminal.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), doctorCommand(), logCommand())
+	root.AddCommand(demoCommand(), serveCommand(), workerCommand(), doctorCommand(), logCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "hotseat:", err)
 		os.Exit(1)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// demo is a hotseat demo without a terminal: lines out, commands in.
+// demo is a hotseat demo, or a hotseat serve, without a terminal: lines out, commands in.
 type demo struct {
 	t      testing.TB
 	cmd    *exec.Cmd
@@ -34,8 +34,13 @@ type demo struct {
 // startDemo starts a demo with a data folder of its own.
 func startDemo(t testing.TB, flags ...string) *demo {
 	t.Helper()
+	return start(t, "demo", flags...)
+}
+
+func start(t testing.TB, command string, flags ...string) *demo {
+	t.Helper()
 	d := &demo{t: t, data: filepath.Join(t.TempDir(), "d"), more: make(chan struct{}), ended: make(chan struct{})}
-	d.cmd = exec.Command(hotseat(t), append([]string{"demo", "--data", d.data}, flags...)...)
+	d.cmd = exec.Command(hotseat(t), append([]string{command, "--data", d.data}, flags...)...)
 	reader, writer := io.Pipe()
 	d.cmd.Stdout, d.cmd.Stderr = writer, writer
 	var err error

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -45,17 +46,27 @@ func (p *wirePerson) ask(e playtest.Event) error {
 	return p.Publish(ctx, "/playtest/"+p.session, e)
 }
 
-// log is the session's log so far; the tests' sessions fit one page of it.
+// log is the session's log so far.
 func (p *wirePerson) log() []playtest.Event {
 	p.t.Helper()
+	events, err := p.readLog()
+	if err != nil {
+		p.t.Fatalf("reading the log: %v", err)
+	}
+	return events
+}
+
+// readLog reads the log; the tests' sessions fit one page of it.
+func (p *wirePerson) readLog() ([]playtest.Event, error) {
 	var page struct {
 		Events []playtest.Event
 		More   bool
 	}
-	if err := p.Call(p.t.Context(), http.MethodGet, "/api/sessions/"+p.session+"/log?limit=1000", nil, &page); err != nil || page.More {
-		p.t.Fatalf("reading the log: more %v, %v", page.More, err)
+	err := p.Call(p.t.Context(), http.MethodGet, "/api/sessions/"+p.session+"/log?limit=1000", nil, &page)
+	if err == nil && page.More {
+		err = errors.New("it has more than one page")
 	}
-	return page.Events
+	return page.Events, err
 }
 
 // logged waits for an event.
@@ -63,7 +74,8 @@ func (p *wirePerson) logged(what string, is func(playtest.Event) bool) playtest.
 	p.t.Helper()
 	var found playtest.Event
 	until(p.t, what+" in the log", 20*time.Second, func() bool {
-		for _, e := range p.log() {
+		events, _ := p.readLog() // a backend that is being started again answers at the next look
+		for _, e := range events {
 			if is(e) {
 				found = e
 				return true

@@ -41,14 +41,13 @@ type Running struct {
 	logFile     *os.File
 }
 
-// connectionTimeout is the longest that GameLift Streams allows: a demo waits for its stranger.
-const connectionTimeout = time.Hour
+// ConnectionTimeout is the longest that GameLift Streams allows: a playtest waits for its first player.
+const ConnectionTimeout = time.Hour
 
 // Up brings a demo's services up.
 func Up(ctx context.Context, o Options) (_ *Running, err error) {
-	if missing := doctor.Missing(doctor.Examine(ctx, doctor.Run), false); len(missing) > 0 {
-		return nil, fmt.Errorf("this machine lacks what a playtest needs: %s\n  install it with: %s\n  or see all with:  hotseat doctor",
-			strings.Join(missing, ", "), doctor.InstallCommand(missing))
+	if err := doctor.Check(ctx); err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -74,7 +73,7 @@ func Up(ctx context.Context, o Options) (_ *Running, err error) {
 	if r.logFile, err = os.OpenFile(r.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return nil, fmt.Errorf("opening the log file: %w", err)
 	}
-	app, err := application(o.App, data)
+	app, err := Application(o.App, data)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +84,7 @@ func Up(ctx context.Context, o Options) (_ *Running, err error) {
 	}
 	r.Host, err = host.Start(host.Config{
 		Listen: listen, DataDir: data, BinDir: filepath.Dir(self), Applications: []gameliftstreams.Application{app},
-		ConnectionTimeout: connectionTimeout, Log: slog.New(slog.NewTextHandler(r.logFile, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		ConnectionTimeout: ConnectionTimeout, Log: slog.New(slog.NewTextHandler(r.logFile, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	if err != nil {
 		return nil, err
@@ -93,8 +92,9 @@ func Up(ctx context.Context, o Options) (_ *Running, err error) {
 	return r, nil
 }
 
-// application is the named folder, or the bundled game's, written to the data folder.
-func application(dir, data string) (gameliftstreams.Application, error) {
+// Application is the one in the named folder, or, with an empty name, the bundled game's, written to the
+// data folder.
+func Application(dir, data string) (gameliftstreams.Application, error) {
 	if dir != "" {
 		absolute, err := filepath.Abs(dir)
 		if err != nil {

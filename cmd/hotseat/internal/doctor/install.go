@@ -57,3 +57,13 @@ func lastLines(output []byte, n int) string {
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
+
+// Check says what this machine lacks to run a playtest, and how to install it; nil if nothing.
+func Check(ctx context.Context) error {
+	missing := Missing(Examine(ctx, Run), false)
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("this machine lacks what a playtest needs: %s\n  install it with: %s\n  or see all with:  hotseat doctor",
+		strings.Join(missing, ", "), InstallCommand(missing))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"hotseat/backend/local/gameliftstreams"
+	"hotseat/cmd/hotseat/internal/demo"
+	"hotseat/cmd/hotseat/internal/doctor"
+	"hotseat/cmd/hotseat/internal/host"
+)
+
+type serveOptions struct {
+	apps   []string
+	listen string
+	data   string
+}
+
+func serveCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the services and the backend, without a console, until stopped",
+		Long: "Starts the local services and the backend and waits. Consoles, scripts and browsers come over the\n" +
+			"network. What happens is logged to standard error.\n\n" +
+			"The backend works in a process of its own, which is started again whenever it ends: kill it, or\n" +
+			"put a newer program in its place and end it, and no session ends and no stream stops.",
+		Example: "  hotseat serve\n  hotseat serve --app games/one --app games/two --listen 127.0.0.1:8470 --data ~/playtests",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
+	f.StringVar(&o.data, "data", "", "folder for the log and the sign-ins (default: hotseat in the user's data folder)")
+	return cmd
+}
+
+func runServe(ctx context.Context, o serveOptions) (err error) {
+	if err := doctor.Check(ctx); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program's folder: %w", err)
+	}
+	if o.data == "" {
+		if o.data, err = dataFolder(); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	if len(o.apps) == 0 {
+		o.apps = []string{""} // the bundled game
+	}
+	var applications []gameliftstreams.Application
+	for _, dir := range o.apps {
+		app, err := demo.Application(dir, o.data)
+		if err != nil {
+			return err
+		}
+		applications = append(applications, app)
+	}
+	running, err := host.Serve(host.Config{
+		Listen: o.listen, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
+		ConnectionTimeout: demo.ConnectionTimeout, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}, func() *exec.Cmd {
+		worker := exec.Command(self, "worker")
+		worker.Stderr = os.Stderr
+		return worker
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("page and API  %s\nsign-ins      %s\n", running.URL, running.UsersFile)
+	<-ctx.Done()
+	fmt.Fprintln(os.Stderr, "hotseat: ending every session and everything that was started")
+	return running.Close()
+}
+
+// dataFolder is where logs of playtests are kept: XDG_DATA_HOME, or what stands in for it.
+func dataFolder() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) { // XDG Base Directory Specification 0.8
+		return filepath.Join(dir, "hotseat"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", errors.New("no home folder is known to keep the log in; name a folder with --data")
+	}
+	return filepath.Join(home, ".local", "share", "hotseat"), nil
+}
+
+// workerCommand is the backend's process of `hotseat serve`; people have no use for it.
+func workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "worker", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logger := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("pid", os.Getpid())
+			return host.Work(cmd.Context(), os.Stdin, os.Stdout, logger)
+		},
+	}
+}
