@@ -115,26 +115,32 @@ func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 	}
 
 	// In the middle of a hand-over it ends in order too: the seat is the next player's, or still the last one's.
-	b.do("viewer", "click", args{"on": "seat-request"})
-	request := s.lead.logged("the viewer's request", func(e playtest.Event) bool { return e.Action == playtest.ActionTakeoverRequest && e.Actor.Role == playtest.RoleViewer })
-	if err := s.lead.ask(playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: request.RequestID}); err != nil {
-		t.Fatal(err)
+	holder, next := "player", "viewer"
+	for _, moment := range []time.Duration{0, 4 * time.Millisecond, 12 * time.Millisecond, 25 * time.Millisecond} {
+		role, before := playtest.Role(next), int64(len(s.lead.log()))
+		b.do(next, "click", args{"on": "seat-request"})
+		request := s.lead.logged("the request of the "+next, func(e playtest.Event) bool {
+			return e.Seq > before && e.Action == playtest.ActionTakeoverRequest && e.Actor.Role == role
+		})
+		if err := s.lead.ask(playtest.Event{Action: playtest.ActionTakeoverApprove, RequestID: request.RequestID}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(moment) // chance decides which step is hit: each must end well
+		s.kill()
+		outcome := s.lead.logged("the hand-over's outcome", func(e playtest.Event) bool {
+			return e.RequestID == request.RequestID && (e.Action == playtest.ActionSeatTaken || e.Action == playtest.ActionHandoverFailed)
+		})
+		t.Logf("killed %s into a hand-over: %s after %d ms %s", moment, outcome.Action, outcome.TookMs, outcome.Reason)
+		if outcome.Action == playtest.ActionSeatTaken {
+			holder, next = next, holder
+		}
+		until(t, "the holder's picture from the game", 20*time.Second, func() bool {
+			source, err := b.try(holder, "attribute", args{"on": "picture", "name": "data-source"})
+			return err == nil && string(source) == `"game"` && b.code(holder) != nil
+		})
+		b.do(holder, "click", args{"on": "picture"})
+		pressReaches(t, b, holder, holder)
 	}
-	s.kill()
-	outcome := s.lead.logged("the hand-over's outcome", func(e playtest.Event) bool {
-		return e.RequestID == request.RequestID && (e.Action == playtest.ActionSeatTaken || e.Action == playtest.ActionHandoverFailed)
-	})
-	t.Logf("killed during the hand-over: %s %s", outcome.Action, outcome.Reason)
-	holder := "viewer"
-	if outcome.Action == playtest.ActionHandoverFailed {
-		holder = "player"
-	}
-	until(t, "the holder's picture from the game", 20*time.Second, func() bool {
-		source, err := b.try(holder, "attribute", args{"on": "picture", "name": "data-source"})
-		return err == nil && string(source) == `"game"` && b.code(holder) != nil
-	})
-	b.do(holder, "click", args{"on": "picture"})
-	pressReaches(t, b, holder, holder)
 
 	if now := instances(); !slices.Equal(now, games) {
 		t.Errorf("the games' processes are %v, were %v", now, games)

@@ -3,9 +3,9 @@
  * waited for, the connection is made.
  *
  * While a request is pending the offer is made anew each minute (addresses change when a
- * laptop wakes up or changes its network). The answer does not say which offer it is for,
- * and an approval may cross a renewal; so the two newest offers stay alive, both get the
- * answer, and only the one it was made for can connect.
+ * laptop wakes up or changes its network), and when the backend lost it. The answer does not
+ * say which offer it is for, and an approval may cross a renewal; so the two newest offers
+ * stay alive, both get the answer, and only the one it was made for can connect.
  */
 import { ApiError } from '../api';
 import { Backoff, pause } from '../events/backoff';
@@ -87,6 +87,13 @@ export class Attempt {
         await pause(50, signal);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof ApiError && error.code === 'no_exchange') {
+          // The backend was started again and has lost the offer: it lives in memory only. If the
+          // request is over instead, leaving another offer says so.
+          await pause(backoff.next(), signal);
+          await this.offer();
+          continue;
+        }
         if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
         await pause(backoff.next(), signal);
       }

@@ -31,7 +31,7 @@ const (
 	gateTime = 5 * time.Second
 	// A worker that dies at once is started again after firstPause, then twice that, up to lastPause; one
 	// that lived for steady begins anew.
-	firstPause, lastPause, steady = 50 * time.Millisecond, 5 * time.Second, 10 * time.Second
+	firstPause, lastPause, steady = 50 * time.Millisecond, 5 * time.Second, 3 * time.Second
 	// startTime is how long a worker may take until it answers.
 	startTime = 20 * time.Second
 )
