@@ -26,8 +26,11 @@ var ErrTokenExpired = errors.New("participant token has expired")
 type Config struct {
 	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
 	PublicURL string
-	// UDPAddress is the one socket for all media. Empty: a free port of 127.0.0.1.
+	// UDPAddress is the first socket for media, the only one while there are few subscribers; the others take
+	// free ports of the same host. Empty: a free port of 127.0.0.1.
 	UDPAddress string
+	// Lanes is how many sockets, each with a goroutine, send to subscribers. 0: one per processor, at most 8.
+	Lanes int
 	// Verify checks a participant token. It must be safe for concurrent use.
 	Verify func(token string) (Token, error)
 	// Observer hears what happens. Nil: nobody.

@@ -6,12 +6,16 @@
 // What moves through it, and how:
 //
 //   - A publisher's RTP packets are collected into frames (video: up to the packet with the marker bit)
-//     and each frame is written to one subscriber after the other over one shared UDP socket. UDP never
-//     waits for a receiver, so a slow subscriber loses packets and nobody else notices.
+//     and each frame is given to the lanes. A lane is a UDP socket with a goroutine, and writes the frame to
+//     one of its subscribers after the other. UDP never waits for a receiver, so a slow subscriber loses
+//     packets and nobody else notices.
+//   - Kept: the newest key frame and what follows it, while it is short. A subscriber that comes is sent
+//     that first, so that it sees the picture before the publisher has made another key frame.
 //   - Delivered: every packet that reached the stage, once, to every subscriber that has been given a
 //     key frame. Retransmitted: what a subscriber reports missing (NACK), from one ring of the newest 1024
 //     packets a stream. Dropped: duplicates, packets older than the ring, and video before a subscriber's
-//     first key frame.
+//     first key frame. When a lane cannot keep up, whole frames are dropped, up to the next key frame, and
+//     the log says so.
 //   - Coalesced: key frame requests. The publisher gets at most one in 500 ms, however many ask.
 //   - A subscriber outlives its publisher. When the same participant publishes again, sequence numbers and
 //     timestamps go on where the old stream stopped, beginning with a key frame, so a decoder never
@@ -20,6 +24,6 @@
 // The package must not know of the AWS control API, of people or of sessions of play: a token that
 // Config.Verify accepts is all it asks for, and what happens is told to Config.Observer.
 //
-// Locks, in the order they may be taken: Server.mu, stream.mu or stream.outputsMu, keyFrameGate.mu. None is held over network
-// input or output.
+// Locks, in the order they may be taken: Server.mu; stream.order, then lane.mu; stream.mu; keyFrameGate.mu.
+// None is held over network input or output.
 package stage

@@ -25,11 +25,11 @@ var videoProfiles = []string{"42e01f", "42c01f", "42001f"}
 // https://webrtc.googlesource.com/src/+/refs/heads/main/docs/native-code/rtp-hdrext/playout-delay
 const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
-// engine makes peer connections on the shared socket.
+// engine makes peer connections: those of publishers on the first lane's socket, those of subscribers on
+// the lane that has room.
 type engine struct {
-	mux          ice.UDPMux
+	lanes        lanes
 	publishers   *webrtc.API
-	subscribers  *webrtc.API
 	certificates []webrtc.Certificate
 }
 
@@ -64,26 +64,33 @@ func newEngine(cfg Config) (*engine, error) {
 		return nil, fmt.Errorf("preparing subscriber connections: %w", err)
 	}
 
-	socket, err := listen(cfg.UDPAddress, cfg.Log)
-	if err != nil {
-		return nil, err
+	for i := range cfg.Lanes {
+		address := cfg.UDPAddress
+		if i > 0 {
+			address = anotherPort(address)
+		}
+		l, err := newLane(address, cfg.Log)
+		if err != nil {
+			return nil, errors.Join(err, e.lanes.close())
+		}
+		e.lanes = append(e.lanes, l)
+		settings, err := e.settings(l, cfg.Log)
+		if err != nil {
+			return nil, errors.Join(err, e.lanes.close())
+		}
+		l.subscribers = webrtc.NewAPI(webrtc.WithMediaEngine(subscriberMedia),
+			webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
+		if i == 0 {
+			e.publishers = webrtc.NewAPI(webrtc.WithMediaEngine(publisherMedia),
+				webrtc.WithInterceptorRegistry(publisherRegistry), webrtc.WithSettingEngine(settings))
+		}
 	}
-	logs := pionLogs{cfg.Log}
-	e.mux = webrtc.NewICEUDPMux(logs.NewLogger("ice"), socket)
-	settings, err := e.settings(cfg.Log)
-	if err != nil {
-		return nil, errors.Join(err, e.mux.Close())
-	}
-	e.publishers = webrtc.NewAPI(webrtc.WithMediaEngine(publisherMedia),
-		webrtc.WithInterceptorRegistry(publisherRegistry), webrtc.WithSettingEngine(settings))
-	e.subscribers = webrtc.NewAPI(webrtc.WithMediaEngine(subscriberMedia),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
 	return e, nil
 }
 
-func (e *engine) settings(log *slog.Logger) (webrtc.SettingEngine, error) {
+func (e *engine) settings(l *lane, log *slog.Logger) (webrtc.SettingEngine, error) {
 	s := webrtc.SettingEngine{LoggerFactory: pionLogs{log}}
-	s.SetICEUDPMux(e.mux)
+	s.SetICEUDPMux(l.mux)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	// A browser hides its addresses behind .local names. They need no resolving: its first check tells the address.
@@ -97,21 +104,26 @@ func (e *engine) settings(log *slog.Logger) (webrtc.SettingEngine, error) {
 	return s, nil
 }
 
-func (e *engine) close() error { return e.mux.Close() }
+func (e *engine) close() error { return e.lanes.close() }
 
-func (e *engine) connection(want purpose) (*webrtc.PeerConnection, error) {
-	api := e.publishers
+// connection makes one for a session. A subscriber's counts on its lane until the session is closed.
+func (e *engine) connection(want purpose) (*webrtc.PeerConnection, *lane, error) {
+	api, on := e.publishers, (*lane)(nil)
 	if want == subscribing {
-		api = e.subscribers
+		on = e.lanes.pick()
+		api = on.subscribers
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,
 		Certificates: e.certificates,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("making a peer connection: %w", err)
+		return nil, nil, fmt.Errorf("making a peer connection: %w", err)
 	}
-	return pc, nil
+	if on != nil {
+		on.members.Add(1)
+	}
+	return pc, on, nil
 }
 
 // negotiate turns an offer into an answer that holds every candidate: there is no trickle.

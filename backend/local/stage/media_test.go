@@ -220,3 +220,21 @@ func TestDisconnectingEndsSessionsOfTheParticipantOrTheStage(t *testing.T) {
 		t.Errorf("left behind: %d rooms, %d sessions", len(s.server.rooms), len(s.server.sessions))
 	}
 }
+
+func TestAViewerWhoComesLaterAsksNobodyForAKeyFrame(t *testing.T) {
+	t.Parallel()
+	s := newTestStage(t)
+	// One packet a frame: what is kept for newcomers lasts for seconds.
+	p := s.publish("st", "game", s.invite("st", "game", "publish"), picture{sps: standard.sps, bytes: 800})
+	s.awaitEvent(PublishStarted, "game", 1)
+	one := s.subscribe("st", "game", s.invite("st", "one", "subscribe"))
+	one.next(t, "a first packet", anyPacket)
+	asked := p.keyFrames.Load()
+	two := s.subscribe("st", "game", s.invite("st", "two", "subscribe"))
+	for range 20 {
+		two.next(t, "the picture", anyPacket)
+	}
+	if now := p.keyFrames.Load(); now != asked {
+		t.Errorf("the publisher was asked for %d key frames", now-asked)
+	}
+}

@@ -21,6 +21,7 @@ const (
 // output is one stream on its way to one subscriber. To the WebRTC stack it is the track being sent.
 type output struct {
 	stream   *stream
+	lane     *lane
 	streamID string
 	pc       *webrtc.PeerConnection
 	resends  *rate.Limiter
@@ -29,6 +30,7 @@ type output struct {
 	writer webrtc.TrackLocalWriter
 	header rtp.Header // what all packets to this subscriber have in common
 
+	added   atomic.Bool // to its stream
 	waiting atomic.Bool // for a first key frame
 	packets atomic.Uint32
 	octets  atomic.Uint32
@@ -36,8 +38,8 @@ type output struct {
 
 var _ webrtc.TrackLocal = (*output)(nil)
 
-func newOutput(s *stream, participant string, pc *webrtc.PeerConnection) *output {
-	o := &output{stream: s, streamID: participant, pc: pc, resends: rate.NewLimiter(resendsPerSecond, resendBurst)}
+func newOutput(s *stream, on *lane, participant string, pc *webrtc.PeerConnection) *output {
+	o := &output{stream: s, lane: on, streamID: participant, pc: pc, resends: rate.NewLimiter(resendsPerSecond, resendBurst)}
 	o.waiting.Store(s.kind == webrtc.RTPCodecTypeVideo)
 	return o
 }
@@ -73,8 +75,8 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 
 // start lets the stream flow. The connection is secured.
 func (o *output) start() {
-	if o.writer != nil { // nil: the subscriber wanted none of this kind
-		o.stream.add(o)
+	if o.writer != nil && o.added.CompareAndSwap(false, true) { // nil: the subscriber wanted none of this kind
+		o.stream.add(o, o.lane)
 	}
 }
 
@@ -97,7 +99,9 @@ func (o *output) choose(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecPar
 
 // Unbind takes the output out of its stream.
 func (o *output) Unbind(webrtc.TrackLocalContext) error {
-	o.stream.remove(o)
+	if o.added.CompareAndSwap(true, false) {
+		o.stream.remove(o, o.lane)
+	}
 	return nil
 }
 

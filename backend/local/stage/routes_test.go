@@ -221,7 +221,7 @@ func TestATokenThatIsRevokedWhileItsOfferIsAnsweredDoesNotGetIn(t *testing.T) {
 	if p != nil {
 		t.Fatal(p.Detail)
 	}
-	n, err := s.server.newSession(who.Token, publishing, newFeed("game"))
+	n, err := s.server.newSession(who.Token, publishing, newFeed("game", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

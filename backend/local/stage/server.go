@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Lanes <= 0 {
+		cfg.Lanes = min(runtime.GOMAXPROCS(0), 8)
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	engine, err := newEngine(cfg)
@@ -99,11 +103,11 @@ func (s *Server) disconnect(who func(Token) bool) {
 
 // newSession makes the connection for a checked offer. It is no part of its stage before admit.
 func (s *Server) newSession(token Token, want purpose, f *feed) (*session, error) {
-	pc, err := s.engine.connection(want)
+	pc, on, err := s.engine.connection(want)
 	if err != nil {
 		return nil, err
 	}
-	session := &session{id: rand.Text(), server: s, token: token, want: want, feed: f, pc: pc}
+	session := &session{id: rand.Text(), server: s, token: token, want: want, feed: f, pc: pc, lane: on}
 	session.watch()
 	return session, nil
 }
@@ -122,7 +126,7 @@ const (
 // one. If the participant is known by the time of admit, its feed is used instead.
 func (s *Server) feedFor(stageID, participant string, want purpose) *feed {
 	if want == publishing {
-		return newFeed(participant)
+		return newFeed(participant, s.engine.lanes)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,6 +17,7 @@ type session struct {
 	token  Token
 	want   purpose
 	pc     *webrtc.PeerConnection
+	lane   *lane          // of a subscriber
 	work   sync.WaitGroup // goroutines that read from pc
 
 	// guarded by Server.mu
@@ -38,11 +39,11 @@ type feed struct {
 	subscribers  map[string]*session // by participant; guarded by Server.mu
 }
 
-func newFeed(participant string) *feed {
+func newFeed(participant string, on lanes) *feed {
 	return &feed{
 		participant: participant,
-		video:       newStream(webrtc.RTPCodecTypeVideo),
-		audio:       newStream(webrtc.RTPCodecTypeAudio),
+		video:       newStream(webrtc.RTPCodecTypeVideo, on),
+		audio:       newStream(webrtc.RTPCodecTypeAudio, on),
 		subscribers: make(map[string]*session),
 	}
 }
@@ -147,7 +148,7 @@ func (s *session) sendTracks(f *feed, o offer) error {
 		if !to.wanted {
 			continue
 		}
-		out := newOutput(to.stream, f.participant, s.pc)
+		out := newOutput(to.stream, s.lane, f.participant, s.pc)
 		transceiver, err := s.pc.AddTransceiverFromTrack(out, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
 			return fmt.Errorf("adding %s: %w", out.ID(), err)
@@ -162,5 +163,8 @@ func (s *session) sendTracks(f *feed, o offer) error {
 func (s *session) close() error {
 	err := s.pc.GracefulClose()
 	s.work.Wait()
+	if s.lane != nil {
+		s.lane.members.Add(-1)
+	}
 	return err
 }

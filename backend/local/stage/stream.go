@@ -3,7 +3,6 @@ package stage
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -28,9 +27,9 @@ type stream struct {
 	keyFrames *keyFrameGate // nil for audio
 	ring      ring
 
-	// outputs is replaced, never changed, so that a frame is sent without a lock.
-	outputs   atomic.Pointer[[]*output]
-	outputsMu sync.Mutex // for those who replace it; nothing else is locked or done under it
+	order    sync.Mutex // guards what follows, and that all lanes are given the same in the same order
+	branches []*branch  // one for each lane
+	group    group      // of video
 
 	mu       sync.Mutex // guards everything below and the numbering of sources
 	source   *source    // whose packets count; nil between two publishers
@@ -52,9 +51,11 @@ type source struct {
 	lastReport     time.Time
 }
 
-func newStream(kind webrtc.RTPCodecType) *stream {
+func newStream(kind webrtc.RTPCodecType, on lanes) *stream {
 	s := &stream{kind: kind, clockRate: 48_000}
-	s.outputs.Store(&[]*output{})
+	for _, l := range on {
+		s.branches = append(s.branches, &branch{stream: s, lane: l})
+	}
 	if kind == webrtc.RTPCodecTypeVideo {
 		s.clockRate = 90_000
 		s.keyFrames = &keyFrameGate{send: s.requestKeyFrame}
@@ -68,15 +69,20 @@ func (s *stream) attach(src *source) {
 	s.source = src
 	s.frame = burst{}
 	s.mu.Unlock()
+	s.forget()
 	s.wantKeyFrame()
 }
 
 func (s *stream) detach(src *source) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.source == src {
+	last := s.source == src
+	if last {
 		s.source = nil
 		s.frame = burst{}
+	}
+	s.mu.Unlock()
+	if last {
+		s.forget()
 	}
 }
 
@@ -175,19 +181,23 @@ func (s *stream) join(src *source, in *rtp.Packet, now time.Time) {
 	src.timestampShift = s.last.timestamp + ticks - in.Timestamp
 }
 
-// deliver writes a burst to each subscriber in turn: all packets to one, then the next, so that a receiver
-// is woken once per frame.
+// deliver gives a burst to every lane with a subscriber of the stream.
 func (s *stream) deliver(b burst) {
 	if len(b.packets) == 0 {
 		return
 	}
-	waiting := false
-	for _, o := range *s.outputs.Load() {
-		if !o.send(b) {
-			waiting = true
+	s.order.Lock()
+	if s.kind == webrtc.RTPCodecTypeVideo {
+		s.group.add(b)
+	}
+	kept := true
+	for _, br := range s.branches {
+		if br.size > 0 {
+			kept = br.lane.put(job{to: br, burst: b}) && kept
 		}
 	}
-	if waiting {
+	s.order.Unlock()
+	if !kept {
 		s.wantKeyFrame()
 	}
 }
@@ -205,27 +215,50 @@ func (s *stream) report(src *source, sr *rtcp.SenderReport, now time.Time) {
 	if !pass {
 		return
 	}
-	for _, o := range *s.outputs.Load() {
-		o.report(sr.NTPTime, timestamp)
+	s.order.Lock()
+	defer s.order.Unlock()
+	for _, br := range s.branches {
+		if br.size > 0 {
+			br.lane.put(job{to: br, report: &clockPair{sr.NTPTime, timestamp}})
+		}
 	}
 }
 
 // reportInterval keeps reports to a few per mille of the packets even if a publisher reports often.
 const reportInterval = time.Second
 
-func (s *stream) add(o *output) {
-	s.outputsMu.Lock()
-	grown := append(slices.Clone(*s.outputs.Load()), o)
-	s.outputs.Store(&grown)
-	s.outputsMu.Unlock()
-	s.wantKeyFrame()
+// add lets an output have the stream: what is kept of it at once, and then what comes.
+func (s *stream) add(o *output, on *lane) {
+	s.order.Lock()
+	start := slices.Clone(s.group.bursts)
+	for _, br := range s.branches {
+		if br.lane == on {
+			br.size++
+			br.lane.put(job{to: br, join: o, start: start})
+		}
+	}
+	s.order.Unlock()
+	if len(start) == 0 {
+		s.wantKeyFrame()
+	}
 }
 
-func (s *stream) remove(o *output) {
-	s.outputsMu.Lock()
-	defer s.outputsMu.Unlock()
-	rest := slices.DeleteFunc(slices.Clone(*s.outputs.Load()), func(other *output) bool { return other == o })
-	s.outputs.Store(&rest)
+func (s *stream) remove(o *output, from *lane) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	for _, br := range s.branches {
+		if br.lane == from {
+			br.size--
+			br.lane.put(job{to: br, leave: o})
+		}
+	}
+}
+
+// forget drops what is kept: it is of a publisher that is gone.
+func (s *stream) forget() {
+	s.order.Lock()
+	s.group = group{}
+	s.order.Unlock()
 }
 
 // idle forgets a wish for a key frame that nobody is left to wait for.

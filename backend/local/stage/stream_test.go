@@ -48,7 +48,7 @@ func equal(t *testing.T, what string, got [][]uint16, want ...[]uint16) {
 }
 
 func TestAFrameIsSentWhenItIsComplete(t *testing.T) {
-	f := newFeeder(newStream(webrtc.RTPCodecTypeVideo))
+	f := newFeeder(newStream(webrtc.RTPCodecTypeVideo, nil))
 	equal(t, "before a key frame", f.give(9, 50, true, false))
 	equal(t, "half a frame", f.give(10, 100, false, true))
 	equal(t, "a whole frame", f.give(11, 100, true, false), []uint16{10, 11})
@@ -61,14 +61,14 @@ func TestAFrameIsSentWhenItIsComplete(t *testing.T) {
 }
 
 func TestSequenceNumbersMayWrap(t *testing.T) {
-	f := newFeeder(newStream(webrtc.RTPCodecTypeVideo))
+	f := newFeeder(newStream(webrtc.RTPCodecTypeVideo, nil))
 	equal(t, "first", f.give(65534, 0xffffff00, true, true), []uint16{65534})
 	equal(t, "wrapped", f.give(0, 0x100, true, false), []uint16{0})
 	equal(t, "late across the wrap", f.give(65535, 0xffffffff, true, false), []uint16{65535})
 }
 
 func TestANewSourceContinuesTheStream(t *testing.T) {
-	s := newStream(webrtc.RTPCodecTypeVideo)
+	s := newStream(webrtc.RTPCodecTypeVideo, nil)
 	one := newFeeder(s)
 	equal(t, "one", one.give(1000, 90_000, true, true), []uint16{1000})
 
@@ -85,7 +85,7 @@ func TestANewSourceContinuesTheStream(t *testing.T) {
 }
 
 func TestAudioIsNeverHeldBack(t *testing.T) {
-	f := newFeeder(newStream(webrtc.RTPCodecTypeAudio))
+	f := newFeeder(newStream(webrtc.RTPCodecTypeAudio, nil))
 	for i := range uint16(5) {
 		equal(t, "audio", f.give(i, uint32(i)*960, false, false), []uint16{i})
 	}

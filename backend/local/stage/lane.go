@@ -1,0 +1,212 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+
+	"hotseat/backend/local/udpbatch"
+)
+
+const (
+	// laneFill is how many subscribers the first lanes take before the next is used: as many as one
+	// processor serves with ease. A second lane wakes a second goroutine for every frame.
+	laneFill = 200
+	// maxQueued bounds the frames that wait for a lane: a quarter of a second of one video and its sound.
+	// A machine that is so far behind does not catch up by sending what is late.
+	maxQueued = 24
+)
+
+// lane is a socket, and the goroutine that sends on it the streams of the subscribers that came by it. One
+// lane keeps one processor busy; several have nothing in common but the packets, which nobody changes.
+type lane struct {
+	conn        *udpbatch.Conn
+	mux         ice.UDPMux
+	subscribers *webrtc.API
+	members     atomic.Int64 // subscriber connections
+	log         *slog.Logger
+	stopped     chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	queue   []job
+	frames  int // bursts in queue
+	dropped uint64
+	wake    *sync.Cond
+	closed  bool
+}
+
+// job is work for a lane: a burst or a report for a stream's subscribers, or one that comes or goes.
+type job struct {
+	to     *branch
+	burst  burst
+	report *clockPair
+	join   *output
+	start  []burst // what join is sent at once
+	leave  *output
+}
+
+// clockPair says which moment of the publisher's clock an RTP time stands for.
+type clockPair struct {
+	ntp uint64
+	rtp uint32
+}
+
+// branch is a stream on a lane.
+type branch struct {
+	stream   *stream
+	lane     *lane
+	outputs  []*output // of the lane's goroutine alone
+	size     int       // outputs, as of the newest job; guarded by stream.order
+	skipping bool      // until the next key frame; guarded by lane.mu
+}
+
+func newLane(address string, log *slog.Logger) (*lane, error) {
+	conn, err := listen(address, log)
+	if err != nil {
+		return nil, err
+	}
+	l := &lane{conn: conn, log: log, stopped: make(chan struct{})}
+	l.wake = sync.NewCond(&l.mu)
+	l.mux = webrtc.NewICEUDPMux(pionLogs{log}.NewLogger("ice"), conn)
+	go l.run()
+	return l, nil
+}
+
+// put queues a job. A burst that finds maxQueued before it is dropped, and so is everything of its stream
+// until a key frame: put then reports false.
+func (l *lane) put(j job) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return true
+	}
+	if len(j.burst.packets) > 0 {
+		switch {
+		case l.frames >= maxQueued:
+			if !j.to.skipping {
+				l.log.Warn("the machine is too slow for its subscribers: frames are dropped until the next key frame",
+					"kind", j.to.stream.kind.String(), "subscribers", j.to.size)
+			}
+			j.to.skipping = j.to.stream.kind == webrtc.RTPCodecTypeVideo
+			l.dropped++
+			return false
+		case j.to.skipping && !j.burst.keyFrame:
+			l.dropped++
+			return false
+		}
+		j.to.skipping = false
+		l.frames++
+	}
+	l.queue = append(l.queue, j)
+	l.wake.Signal()
+	return true
+}
+
+// run does what is queued, all of it in one batch.
+func (l *lane) run() {
+	defer close(l.stopped)
+	var jobs []job
+	for {
+		l.mu.Lock()
+		for len(l.queue) == 0 && !l.closed {
+			l.wake.Wait()
+		}
+		if l.closed {
+			l.mu.Unlock()
+			return
+		}
+		jobs, l.queue = l.queue, jobs[:0]
+		l.mu.Unlock()
+		done := 0
+		l.conn.Batch(func() {
+			for _, j := range jobs {
+				j.do()
+				if len(j.burst.packets) > 0 {
+					done++
+				}
+			}
+		})
+		clear(jobs) // holds no packets back
+		l.mu.Lock()
+		l.frames -= done // on their way, not before: what waits is late by what is being sent
+		l.mu.Unlock()
+	}
+}
+
+func (j *job) do() {
+	b := j.to
+	switch {
+	case j.join != nil:
+		b.outputs = append(b.outputs, j.join)
+		for _, early := range j.start {
+			j.join.send(early)
+		}
+	case j.report != nil:
+		for _, o := range b.outputs {
+			o.report(j.report.ntp, j.report.rtp)
+		}
+	case j.leave != nil:
+		for i, o := range b.outputs {
+			if o == j.leave {
+				last := len(b.outputs) - 1
+				b.outputs[i], b.outputs[last] = b.outputs[last], nil
+				b.outputs = b.outputs[:last]
+				break
+			}
+		}
+	default:
+		// All packets to one, then the next: a receiver is woken once per frame, and the packets leave as one
+		// datagram.
+		waiting := false
+		for _, o := range b.outputs {
+			waiting = !o.send(j.burst) || waiting
+		}
+		if waiting {
+			b.stream.wantKeyFrame()
+		}
+	}
+}
+
+// close frees the socket and waits for the goroutine.
+func (l *lane) close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.wake.Signal()
+	l.mu.Unlock()
+	<-l.stopped
+	if err := l.mux.Close(); err != nil {
+		return fmt.Errorf("closing a media socket: %w", err)
+	}
+	return nil
+}
+
+// lanes are all lanes of a server. The slice never changes.
+type lanes []*lane
+
+// pick chooses the lane of a new subscriber: the first that is not full, else the emptiest.
+func (l lanes) pick() *lane {
+	least := l[0]
+	for _, candidate := range l {
+		n := candidate.members.Load()
+		if n < laneFill {
+			return candidate
+		}
+		if n < least.members.Load() {
+			least = candidate
+		}
+	}
+	return least
+}
+
+func (l lanes) close() error {
+	var errs []error
+	for _, lane := range l {
+		errs = append(errs, lane.close())
+	}
+	return errors.Join(errs...)
+}
