@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
@@ -20,6 +21,8 @@ const (
 	// maxQueued bounds the frames that wait for a lane: a quarter of a second of one video and its sound.
 	// A machine that is so far behind does not catch up by sending what is late.
 	maxQueued = 24
+	// warnInterval keeps the log readable on a machine that is too slow.
+	warnInterval = 10 * time.Second
 )
 
 // lane is a socket, and the goroutine that sends on it the streams of the subscribers that came by it. One
@@ -36,6 +39,7 @@ type lane struct {
 	queue   []job
 	frames  int // bursts in queue
 	dropped uint64
+	warned  time.Time
 	wake    *sync.Cond
 	closed  bool
 }
@@ -88,7 +92,8 @@ func (l *lane) put(j job) bool {
 	if len(j.burst.packets) > 0 {
 		switch {
 		case l.frames >= maxQueued:
-			if !j.to.skipping {
+			if now := time.Now(); now.Sub(l.warned) > warnInterval {
+				l.warned = now
 				l.log.Warn("the machine is too slow for its subscribers: frames are dropped until the next key frame",
 					"kind", j.to.stream.kind.String(), "subscribers", j.to.size)
 			}

@@ -56,6 +56,7 @@ type Conn struct {
 	arena   []byte     // the packets, one after the other
 	pending []pending
 	calls   []ipv4.Message              // maxMessages of them, reused with their buffers
+	to      []receiver                  // of calls, reused
 	oob     []byte                      // maxMessages control messages, reused
 	whole   map[netip.AddrPort]struct{} // receivers whose way does not take datagrams to be cut
 }
@@ -67,12 +68,22 @@ type batchWriter interface {
 
 // pending is one datagram to be sent: packets of size bytes, of which the last may be shorter.
 type pending struct {
-	to         *net.UDPAddr
-	address    netip.AddrPort
+	to         netip.AddrPort
 	start, end int // in the arena
 	size       int
 	packets    int
 	full       bool // no packet may follow
+}
+
+// receiver is an address as messages want it, with room for its bytes.
+type receiver struct {
+	net.UDPAddr
+	bytes [16]byte
+}
+
+func (r *receiver) set(to netip.AddrPort) {
+	r.IP = append(r.bytes[:0], to.Addr().AsSlice()...)
+	r.Port, r.Zone = int(to.Port()), to.Addr().Zone()
 }
 
 // counters are Stats while they are counted.
@@ -94,10 +105,10 @@ func New(socket *net.UDPConn) (*Conn, error) {
 	}
 	c := &Conn{
 		UDPConn: socket, arena: make([]byte, 0, arenaSize), pending: make([]pending, 0, maxMessages),
-		calls: make([]ipv4.Message, maxMessages), oob: make([]byte, maxMessages*segmentSpace), whole: map[netip.AddrPort]struct{}{},
+		calls: make([]ipv4.Message, maxMessages), to: make([]receiver, maxMessages), oob: make([]byte, maxMessages*segmentSpace), whole: map[netip.AddrPort]struct{}{},
 	}
 	for i := range c.calls {
-		c.calls[i].Buffers = make([][]byte, 1)
+		c.calls[i].Buffers, c.calls[i].Addr = make([][]byte, 1), &c.to[i].UDPAddr
 	}
 	if local.IP.To4() != nil {
 		c.writer = ipv4.NewPacketConn(socket)
@@ -142,17 +153,24 @@ func (c *Conn) Batch(write func()) {
 // WriteTo sends a packet, or, during a Batch, keeps a copy of an RTP packet until it is sent. An error of
 // the latter is counted in Stats, not returned.
 func (c *Conn) WriteTo(packet []byte, address net.Addr) (int, error) {
-	to, ok := address.(*net.UDPAddr)
-	if !ok || !isRTP(packet) || len(packet) > maxDatagram {
-		return c.UDPConn.WriteTo(packet, address)
+	if to, ok := address.(*net.UDPAddr); ok && c.keep(packet, to.AddrPort()) {
+		return len(packet), nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open == 0 {
-		return c.UDPConn.WriteTo(packet, address)
+	return c.UDPConn.WriteTo(packet, address)
+}
+
+// WriteToAddrPort is WriteTo for callers that have no net.Addr. With ReadFromAddrPort it makes a Conn what
+// pion/ice calls an AddrPortReaderWriter, for which it allocates nothing.
+func (c *Conn) WriteToAddrPort(packet []byte, to netip.AddrPort) (int, error) {
+	if c.keep(packet, to) {
+		return len(packet), nil
 	}
-	c.keep(packet, to)
-	return len(packet), nil
+	return c.WriteToUDPAddrPort(packet, to)
+}
+
+// ReadFromAddrPort reads a packet.
+func (c *Conn) ReadFromAddrPort(packet []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromUDPAddrPort(packet)
 }
 
 // isRTP tells RTP from everything else on a WebRTC socket: the first byte by RFC 7983 section 7, the second
@@ -161,8 +179,17 @@ func isRTP(packet []byte) bool {
 	return len(packet) >= 12 && packet[0] >= 128 && packet[0] <= 191 && (packet[1] < 192 || packet[1] > 223)
 }
 
-// keep copies a packet behind those before it, into the same datagram where it fits.
-func (c *Conn) keep(packet []byte, to *net.UDPAddr) {
+// keep copies a packet behind those before it, into the same datagram where it fits. It reports false for
+// what is to leave at once.
+func (c *Conn) keep(packet []byte, to netip.AddrPort) bool {
+	if !isRTP(packet) || len(packet) > maxDatagram {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == 0 {
+		return false
+	}
 	if len(c.arena)+len(packet) > cap(c.arena) {
 		c.flush()
 	}
@@ -170,30 +197,29 @@ func (c *Conn) keep(packet []byte, to *net.UDPAddr) {
 	c.arena = append(c.arena, packet...)
 	if n := len(c.pending); n > 0 {
 		last := &c.pending[n-1]
-		if !last.full && len(packet) <= last.size && len(c.arena)-last.start <= maxDatagram && last.goesTo(to) {
+		if !last.full && len(packet) <= last.size && len(c.arena)-last.start <= maxDatagram && last.to == to {
 			last.end = len(c.arena)
 			last.packets++
 			last.full = len(packet) < last.size || last.packets == maxSegments
-			return
+			return true
 		}
 	}
-	p := pending{to: to, address: to.AddrPort(), start: start, end: len(c.arena), size: len(packet), packets: 1}
-	_, whole := c.whole[p.address]
-	p.full = whole || !c.segment.Load()
-	c.pending = append(c.pending, p)
+	_, whole := c.whole[to]
+	c.pending = append(c.pending, pending{
+		to: to, start: start, end: len(c.arena), size: len(packet), packets: 1, full: whole || !c.segment.Load(),
+	})
 	if len(c.pending) == maxMessages {
 		c.flush()
 	}
+	return true
 }
-
-// goesTo compares addresses; that of a connection is nearly always the same pointer.
-func (p *pending) goesTo(to *net.UDPAddr) bool { return p.to == to || p.address == to.AddrPort() }
 
 // flush sends everything that is kept. c.mu is held.
 func (c *Conn) flush() {
 	for i := range c.pending {
 		p, call := &c.pending[i], &c.calls[i]
-		call.Buffers[0], call.Addr, call.OOB = c.arena[p.start:p.end], p.to, nil
+		call.Buffers[0], call.OOB = c.arena[p.start:p.end], nil
+		c.to[i].set(p.to)
 		if p.packets > 1 {
 			call.OOB = c.oob[i*segmentSpace : (i+1)*segmentSpace]
 			putSegmentSize(call.OOB, p.size)
@@ -232,11 +258,11 @@ func (c *Conn) refused(p *pending, err error) {
 	case neverSegments(err):
 		c.segment.Store(false)
 	case len(c.whole) < maxWhole:
-		c.whole[p.address] = struct{}{}
+		c.whole[p.to] = struct{}{}
 	}
 	for at := p.start; at < p.end; at += p.size {
 		c.stats.calls.Add(1)
-		if _, err := c.UDPConn.WriteTo(c.arena[at:min(at+p.size, p.end)], p.to); err != nil {
+		if _, err := c.WriteToUDPAddrPort(c.arena[at:min(at+p.size, p.end)], p.to); err != nil {
 			c.stats.dropped.Add(1)
 			continue
 		}
