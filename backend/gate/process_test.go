@@ -26,7 +26,7 @@ const processDatabase = "HOTSEAT_GATE_TEST_PROCESS"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(processDatabase); path != "" {
-		if err := serve(path, os.Stdin, os.Stdout); err != nil {
+		if err := serve(path, clockAt(path), os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -41,9 +41,13 @@ type call struct {
 	Session string          `json:"session"`
 	Who     auth.Identity   `json:"who"`
 	Ask     *playtest.Event `json:"ask,omitempty"`
+	// Die is no ask: the process kills itself at this point of its next append.
+	Die crashPoint `json:"die,omitempty"`
+
+	At int64 `json:"-"` // of the clock when the call was made, Unix milliseconds
 }
 
-// reply is what became of a call. Exactly one of View, Event, Code and Failure is set, none when
+// reply is what became of a call. Exactly one of View, Event, Code, Failure and Lost is set, none when
 // there was nothing to do.
 type reply struct {
 	ID      int             `json:"id"`
@@ -54,19 +58,29 @@ type reply struct {
 	Failure string          `json:"failure,omitempty"` // the backend's own trouble
 	// Overtaken: the failure is that others were faster each time, so that nothing was appended.
 	Overtaken bool `json:"overtaken,omitempty"`
+
+	Lost bool  `json:"-"` // the process died first: it may have taken effect, or never will
+	At   int64 `json:"-"` // of the clock when the reply was there, Unix milliseconds
 }
 
-// view is the part of a state that is about the seat.
+// view is the part of a state that is about the seat, and the whole of it as it is encoded.
 type view struct {
 	Seq     int64    `json:"seq"`
 	Epoch   int64    `json:"epoch"`
 	Holder  string   `json:"holder"`  // person, "" for an empty seat
 	Running string   `json:"running"` // request of the hand-over
 	Queue   []string `json:"queue"`   // requests
+
+	Due   *playtest.Event `json:"due,omitempty"` // what a steward would publish next, of itself
+	Whole json.RawMessage `json:"whole"`         // every exported field of the state
 }
 
-func viewOf(s playtest.State) *view {
+func viewOf(s playtest.State, now time.Time) *view {
 	v := &view{Seq: s.Seq, Epoch: s.Seat.Epoch}
+	v.Whole, _ = json.Marshal(s) // plain data
+	if due, ok := s.Due(now); ok {
+		v.Due = &due
+	}
 	if s.Seat.Holder != nil {
 		v.Holder = s.Seat.Holder.ID
 	}
@@ -80,13 +94,14 @@ func viewOf(s playtest.State) *view {
 }
 
 // serve answers every call as soon as the gate has: in the order of the answers, not of the calls.
-func serve(path string, in io.Reader, out io.Writer) error {
+func serve(path string, clock sharedClock, in io.Reader, out io.Writer) error {
 	log, err := store.Open(path)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	gate := New(log, time.Now)
+	mortal := &mortalLog{Log: log}
+	gate := New(mortal, clock.now)
 	var writing sync.Mutex // one reply at a time on out
 	replies := json.NewEncoder(out)
 	var running sync.WaitGroup
@@ -98,8 +113,12 @@ func serve(path string, in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
+		if c.Die != "" {
+			mortal.point.Store(&c.Die)
+			continue
+		}
 		running.Go(func() {
-			r := answer(gate, c)
+			r := answer(gate, clock, c)
 			writing.Lock()
 			defer writing.Unlock()
 			replies.Encode(r)
@@ -107,14 +126,14 @@ func serve(path string, in io.Reader, out io.Writer) error {
 	}
 }
 
-func answer(gate *Gate, c call) reply {
+func answer(gate *Gate, clock sharedClock, c call) reply {
 	ctx := context.Background()
 	if c.Ask == nil {
 		state, err := gate.State(ctx, c.Session)
 		if err != nil {
 			return reply{ID: c.ID, Failure: err.Error()}
 		}
-		return reply{ID: c.ID, View: viewOf(state)}
+		return reply{ID: c.ID, View: viewOf(state, clock.now())}
 	}
 	payload, err := json.Marshal(c.Ask)
 	if err != nil {
@@ -139,64 +158,90 @@ func answer(gate *Gate, c call) reply {
 
 // process is a gate in a process of its own. It is safe for use by several goroutines.
 type process struct {
-	calls *json.Encoder
+	cmd  *exec.Cmd
+	in   io.Closer
+	done chan struct{} // closed when the process is gone and nothing of it runs any more
+	err  error         // of its end, once done is closed
 
-	mu      sync.Mutex // protects calls, waiting and next
+	mu      sync.Mutex // protects calls, waiting, next and gone
+	calls   *json.Encoder
 	waiting map[int]chan reply
 	next    int
+	gone    bool
+	doomed  bool // it is meant to be killed
 }
 
-// startProcess starts a gate on the database. The test's end ends it.
+// startProcess starts a gate on the database. The test's end ends it, if nobody has killed it.
 func startProcess(t *testing.T, path string) *process {
 	t.Helper()
+	p, err := launch(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.end(t) })
+	return p
+}
+
+func launch(path string) (*process, error) {
 	cmd := exec.Command(os.Args[0])
 	// With -race a program waits a second before it ends, for reports of goroutines that are left.
 	cmd.Env = append(os.Environ(), processDatabase+"="+path, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	p := &process{calls: json.NewEncoder(in), waiting: map[int]chan reply{}}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.receive(out)
-	}()
-	t.Cleanup(func() {
-		in.Close() // it ends at the end of its input
-		<-done
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("a gate's process: %v", err)
-		}
-	})
-	return p
+	p := &process{cmd: cmd, in: in, calls: json.NewEncoder(in), waiting: map[int]chan reply{}, done: make(chan struct{})}
+	go p.receive(out)
+	return p, nil
 }
 
-// receive hands every reply to who waits for it. When the process is gone nobody waits for ever.
+// end lets the process end at the end of its input, and waits for it.
+func (p *process) end(t *testing.T) {
+	p.in.Close()
+	<-p.done
+	if p.err != nil && !p.doomed {
+		t.Errorf("a gate's process: %v", p.err)
+	}
+}
+
+// kill is kill -9, and waits until the process is gone.
+func (p *process) kill() {
+	p.mu.Lock()
+	p.doomed = true
+	p.mu.Unlock()
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+// receive hands every reply to who waits for it. Those whose reply never comes hear so only when the
+// process has been waited for: from then on nothing that it was asked can take effect.
 func (p *process) receive(out io.Reader) {
+	defer close(p.done)
 	replies := json.NewDecoder(out)
 	for {
 		var r reply
-		err := replies.Decode(&r)
-		p.mu.Lock()
-		if err != nil {
-			for id, waiting := range p.waiting {
-				waiting <- reply{ID: id, Failure: "the gate's process is gone"}
-			}
-			p.mu.Unlock()
-			return
+		if err := replies.Decode(&r); err != nil { // also in the middle of a reply
+			break
 		}
+		p.mu.Lock()
 		p.waiting[r.ID] <- r
 		delete(p.waiting, r.ID)
 		p.mu.Unlock()
+	}
+	p.err = p.cmd.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	for id, waiting := range p.waiting {
+		waiting <- reply{ID: id, Lost: true}
 	}
 }
 
@@ -204,13 +249,22 @@ func (p *process) receive(out io.Reader) {
 func (p *process) ask(c call) reply {
 	answered := make(chan reply, 1)
 	p.mu.Lock()
+	if p.gone {
+		p.mu.Unlock()
+		return reply{Lost: true}
+	}
 	p.next++
 	c.ID = p.next
 	p.waiting[c.ID] = answered
-	err := p.calls.Encode(c)
+	p.calls.Encode(c) // an error is the process's end, of which receive hears
 	p.mu.Unlock()
-	if err != nil {
-		return reply{Failure: err.Error()}
-	}
 	return <-answered
+}
+
+// dieAt makes the process kill itself at a point of its next append.
+func (p *process) dieAt(point crashPoint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doomed = true
+	p.calls.Encode(call{Die: point})
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +101,66 @@ func TestProcessesKilledAmongOthersKeepEveryAcknowledgedEvent(t *testing.T) {
 		s.Close()
 	}
 	t.Logf("%d kills, %d events acknowledged and kept, %d more kept without", rounds*together, acknowledged, unacknowledged)
+}
+
+// TestEveryCutOfAnAppendLeavesTheLogBeforeItOrAfterIt: a process can die between any two bytes that an
+// append writes. Whatever part of them is there, the state after a restart is that of the last acknowledged
+// event, or, only if all of them are, of the one after it; and the log goes on.
+func TestEveryCutOfAnAppendLeavesTheLogBeforeItOrAfterIt(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "log.db"))
+	appendOne := func(seq int64, message string) {
+		t.Helper()
+		who := playtest.Person{ID: fmt.Sprint("viewer-", seq), Name: "viewer", Role: playtest.RoleViewer}
+		e := playtest.Event{Session: crashSession, Seq: seq, Timestamp: seq, Actor: who, Action: playtest.ActionChat, Message: message}
+		if err := s.Append(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written := func(name string) []byte {
+		t.Helper()
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	const acknowledged = 5
+	for seq := range acknowledged {
+		appendOne(int64(seq)+1, "acknowledged")
+	}
+	before := len(written("log.db-wal"))
+	appendOne(acknowledged+1, strings.Repeat("a line longer than a page of the database, ", 120))
+	database, wal := written("log.db"), written("log.db-wal")
+	if len(wal)-before < 3*4096 {
+		t.Fatalf("the append wrote %d bytes, too few to be cut in interesting places", len(wal)-before)
+	}
+	log := fullLog(t, s)
+
+	cuts := []int{before, before + 1, len(wal) - 1, len(wal)}
+	for cut := before + 23; cut < len(wal); cut += 97 { // 97: in headers and in pages, and never twice at the same place
+		cuts = append(cuts, cut)
+	}
+	for _, cut := range cuts {
+		path := filepath.Join(t.TempDir(), "log.db")
+		for name, content := range map[string][]byte{path: database, path + "-wal": wal[:cut]} {
+			if err := os.WriteFile(name, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := open(t, path)
+		want := playtest.Fold(log[:acknowledged])
+		if cut == len(wal) {
+			want = playtest.Fold(log)
+		}
+		state, err := after.Fold(t.Context(), crashSession, playtest.State{})
+		if err != nil || !reflect.DeepEqual(state, want) {
+			t.Fatalf("cut at %d of %d to %d: %v, state %+v, want %+v", cut, before, len(wal), err, state, want)
+		}
+		goesOn(t, after, len(fullLog(t, after)))
+		after.Close()
+	}
+	t.Logf("%d cuts of an append of %d bytes", len(cuts), len(wal)-before)
 }
 
 // A loss of power can leave the end of the write-ahead log unwritten, torn or overwritten, which
