@@ -185,7 +185,7 @@ func (g *Gate) mayLive(ctx context.Context, id string, who playtest.Person, acti
 	case action == playtest.ActionReact:
 		refused = s.state.MaySpeak(who)
 	default:
-		refused = s.state.MayWatch(who)
+		refused = s.state.MayBeSeen(who)
 	}
 	if refused != nil {
 		return 0, refused

@@ -95,6 +95,12 @@ func (a Access) MachineToken(role auth.Role, session string, life time.Duration,
 	return auth.MintMachine(a.MachineSecret, role, session, life, now)
 }
 
+// PersonToken makes a token for somebody whom the backend knows by other means than a sign-in, such as one
+// who came with an SSH key. See auth.MintPerson.
+func (a Access) PersonToken(p auth.Person, life time.Duration, now time.Time) (string, error) {
+	return auth.MintPerson(a.MachineSecret, p, life, now)
+}
+
 // Services are running services.
 type Services struct {
 	Access   Access

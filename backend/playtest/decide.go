@@ -71,7 +71,7 @@ func (s *State) Decide(now time.Time, who Person, ask Event, newID string) (*Eve
 	case ActionGive, ActionMute, ActionUnmute, ActionRemove, ActionBan, ActionUnban, ActionLock, ActionUnlock, ActionSlowMode:
 		return s.decideModeration(who, ask, newID)
 	}
-	return nil, refuse(CodeNotAllowed, "%q is not something a %s can publish", clean(string(ask.Action)), who.Role)
+	return nil, refuse(CodeNotAllowed, "%q is not something a %s can publish", clean(truncate(string(ask.Action), 40)), who.Role)
 }
 
 func (s *State) decideRequest(now time.Time, who Person, newID string) (*Event, *Refusal) {
@@ -157,6 +157,9 @@ func (s *State) decideRelease(who Person, ask Event) (*Event, *Refusal) {
 	if !s.Seat.HeldBy(who.ID) && who.Role != RoleLead {
 		return nil, refuse(CodeNotAllowed, "only %s or a QA lead can free the seat", s.Seat.Holder.Name)
 	}
+	if ask.Epoch != 0 && ask.Epoch != s.Seat.Epoch {
+		return nil, refuse(CodeAlreadyDecided, "the seat has changed hands since: %s has it now", s.Seat.Holder.Name)
+	}
 	reason := truncate(clean(ask.Reason), MaxReason)
 	if reason == "" && s.Seat.HeldBy(who.ID) {
 		reason = "released"
@@ -189,20 +192,21 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 			return nil, refuse(CodeBadRequest, "the session has started already")
 		}
 		return event(Event{
-			Action: ActionSessionStarted, Actor: who, Title: clean(ask.Title), Application: ask.Application,
+			Action: ActionSessionStarted, Actor: who, Title: truncate(clean(ask.Title), MaxReason), Application: truncate(clean(ask.Application), MaxReason),
 			Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate, EndsAt: ask.EndsAt, Policy: ask.Policy,
 		})
 	case ActionSessionState:
-		if ask.Status == s.Status && ask.StatusReason == s.StatusReason {
+		status, reason := truncate(clean(ask.Status), 40), truncate(clean(ask.StatusReason), MaxChat)
+		if status == s.Status && reason == s.StatusReason {
 			return nil, nil
 		}
-		return event(Event{Action: ActionSessionState, Actor: who, Status: ask.Status, StatusReason: ask.StatusReason})
+		return event(Event{Action: ActionSessionState, Actor: who, Status: status, StatusReason: reason})
 	case ActionSessionEnded:
 		return event(Event{Action: ActionSessionEnded, Actor: who, Reason: truncate(clean(ask.Reason), MaxChat)})
 	case ActionTakeoverApprove:
 		r, ok := s.Granted(now)
 		if !ok || r.ID != ask.RequestID {
-			return nil, refuse(CodeNotAllowed, "the rules do not approve request %s", clean(ask.RequestID))
+			return nil, refuse(CodeNotAllowed, "the rules do not approve request %s", clean(truncate(ask.RequestID, 40)))
 		}
 		return event(approval(Rules, r, s.Seat.Holder))
 	case ActionTakeoverCancel:
@@ -217,7 +221,7 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		return event(cancellation(who, r, ask.Reason))
 	case ActionSeatTaken:
 		if s.Handover == nil || s.Handover.Request.ID != ask.RequestID {
-			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", ask.RequestID)
+			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", clean(truncate(ask.RequestID, 40)))
 		}
 		holder := s.Handover.Request.Person
 		return event(Event{
@@ -233,20 +237,20 @@ func (s *State) decideBackend(now time.Time, who Person, ask Event) (*Event, *Re
 		if s.Handover != nil {
 			return nil, refuse(CodeHandoverRunning, "a hand-over is running")
 		}
-		if s.Seat.Holder == nil {
-			return nil, nil
+		if s.Seat.Holder == nil || ask.Epoch != 0 && ask.Epoch != s.Seat.Epoch {
+			return nil, nil // it is done, or somebody else's seat by now
 		}
-		return event(s.released(who, clean(ask.Reason)))
+		return event(s.released(who, truncate(clean(ask.Reason), MaxChat)))
 	case ActionHandoverFailed:
 		if s.Handover == nil || s.Handover.Request.ID != ask.RequestID {
-			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", ask.RequestID)
+			return nil, refuse(CodeNoSuchRequest, "no hand-over of request %s is running", clean(truncate(ask.RequestID, 40)))
 		}
 		return event(Event{
 			Action: ActionHandoverFailed, Actor: who, RequestID: ask.RequestID, Requester: &s.Handover.Request.Person,
 			RequesterUsername: s.Handover.Request.Person.Name, Reason: truncate(clean(ask.Reason), MaxReason), Holder: s.Seat.Holder, Epoch: s.Seat.Epoch,
 		})
 	}
-	return nil, refuse(CodeNotAllowed, "%q is not something the backend publishes", clean(string(ask.Action)))
+	return nil, refuse(CodeNotAllowed, "%q is not something the backend publishes", clean(truncate(string(ask.Action), 40)))
 }
 
 // mayDecide: whose word a request needs is the session's policy.

@@ -1,5 +1,7 @@
 package playtest
 
+import "encoding/base64"
+
 // Live is what travels on /live: stamped, broadcast, forgotten. Like Event it is one flat JSON
 // object; fields that an action does not use are absent, and a number that is absent is 0.
 type Live struct {
@@ -76,10 +78,13 @@ func DecideLive(who Person, ask Live) (*Live, *Refusal) {
 		if len(ask.JPEG) > maxThumbnail {
 			return nil, refuse(CodeTooLarge, "a thumbnail has at most %d bytes of base64", maxThumbnail)
 		}
+		if _, err := base64.StdEncoding.DecodeString(ask.JPEG); err != nil {
+			return nil, refuse(CodeBadRequest, "a thumbnail is a JPEG in base64")
+		}
 		ask = Live{Actor: who, Action: ask.Action, JPEG: ask.JPEG, Width: ask.Width, Height: ask.Height}
 	case ActionHandoverStep:
 		allowed = who.Role == RoleBackend
-		ask = Live{Actor: who, Action: ask.Action, RequestID: ask.RequestID, Step: ask.Step, ElapsedMs: ask.ElapsedMs}
+		ask = Live{Actor: who, Action: ask.Action, RequestID: truncate(clean(ask.RequestID), 40), Step: truncate(clean(ask.Step), 20), ElapsedMs: ask.ElapsedMs}
 	}
 	if !allowed {
 		return nil, refuse(CodeNotAllowed, "%q is not something a %s can publish on the live channel", clean(truncate(string(ask.Action), 40)), who.Role)

@@ -91,8 +91,12 @@ func (s *State) mayBeHere(who Person, action Action) *Refusal {
 	return nil
 }
 
-// MayWatch says whether somebody may see and hear the session at all.
+// MayWatch says whether somebody may see and hear the session at all. Somebody who was removed may: to come
+// back, they listen first and then say that they arrived.
 func (s *State) MayWatch(who Person) *Refusal { return s.mayBeHere(who, ActionArrived) }
+
+// MayBeSeen says whether others are told that somebody is here.
+func (s *State) MayBeSeen(who Person) *Refusal { return s.mayBeHere(who, ActionPresence) }
 
 // MaySpeak says whether somebody is heard at all, in chat or by reactions.
 func (s *State) MaySpeak(who Person) *Refusal {

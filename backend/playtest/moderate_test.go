@@ -228,3 +228,19 @@ func TestOnlyLeadsModerate(t *testing.T) {
 		wantRefusal(t, refusal, CodeNoSuchPerson)
 	}
 }
+
+func TestAReleaseThatComesLateLeavesTheNextHolderAlone(t *testing.T) {
+	s := withEverybody(nil)
+	meant := s.state.Seat.Epoch
+	s.must(lead, Event{Action: ActionGive, Person: about(viewer)})
+	s.must(backend, Event{Action: ActionSeatTaken, RequestID: s.state.Handover.Request.ID})
+	_, refusal := s.ask(lead, Event{Action: ActionSeatReleased, Epoch: meant})
+	wantRefusal(t, refusal, CodeAlreadyDecided, viewer.Name)
+	if e, refusal := s.ask(backend, Event{Action: ActionSeatReleased, Epoch: meant}); e != nil || refusal != nil {
+		t.Errorf("the backend's late release: %+v, %v", e, refusal)
+	}
+	s.must(lead, Event{Action: ActionSeatReleased, Epoch: s.state.Seat.Epoch})
+	if s.state.Seat.Holder != nil {
+		t.Errorf("seat = %+v", s.state.Seat)
+	}
+}

@@ -5,22 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"hotseat/backend/auth"
+	"hotseat/backend/events"
+	"hotseat/backend/local"
 	"hotseat/backend/local/gameliftstreams"
+	"hotseat/backend/playtest"
 	"hotseat/cmd/hotseat/internal/demo"
 	"hotseat/cmd/hotseat/internal/doctor"
 	"hotseat/cmd/hotseat/internal/host"
+	"hotseat/cmd/hotseat/internal/sshconsole"
 )
 
 type serveOptions struct {
-	apps   []string
-	listen string
-	data   string
+	apps      []string
+	listen    string
+	data      string
+	ssh       string
+	sshPeople string
 }
 
 func serveCommand() *cobra.Command {
@@ -32,14 +41,17 @@ func serveCommand() *cobra.Command {
 			"network. What happens is logged to standard error.\n\n" +
 			"The backend works in a process of its own, which is started again whenever it ends: kill it, or\n" +
 			"put a newer program in its place and end it, and no session ends and no stream stops.",
-		Example: "  hotseat serve\n  hotseat serve --app games/one --app games/two --listen 127.0.0.1:8470 --data ~/playtests",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), o) },
+		Example: "  hotseat serve\n  hotseat serve --app games/one --app games/two --listen 127.0.0.1:8470 --data ~/playtests\n" +
+			"  hotseat serve --ssh 127.0.0.1:2222 --ssh-people people.keys",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
 	f.StringVar(&o.data, "data", "", "folder for the log and the sign-ins (default: hotseat in the user's data folder)")
+	f.StringVar(&o.ssh, "ssh", "", "host:port for consoles over SSH (default: none)")
+	f.StringVar(&o.sshPeople, "ssh-people", "", `file of who may come by SSH: lines of name="...",role="qa-lead" and a public key (default: ssh-people in the data folder)`)
 	return cmd
 }
 
@@ -70,9 +82,10 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		}
 		applications = append(applications, app)
 	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	running, err := host.Serve(host.Config{
 		Listen: o.listen, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
-		ConnectionTimeout: demo.ConnectionTimeout, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		ConnectionTimeout: demo.ConnectionTimeout, Log: logger,
 	}, func() *exec.Cmd {
 		worker := exec.Command(self, "worker")
 		worker.Stderr = os.Stderr
@@ -81,10 +94,36 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		fmt.Fprintln(os.Stderr, "hotseat: ending every session and everything that was started")
+		err = errors.Join(err, running.Close())
+	}()
 	fmt.Printf("page and API  %s\nsign-ins      %s\n", running.URL, running.UsersFile)
-	<-ctx.Done()
-	fmt.Fprintln(os.Stderr, "hotseat: ending every session and everything that was started")
-	return running.Close()
+	if o.ssh == "" {
+		<-ctx.Done()
+		return nil
+	}
+	if o.sshPeople == "" {
+		o.sshPeople = filepath.Join(o.data, "ssh-people")
+	}
+	return sshconsole.Serve(ctx, sshconsole.Config{
+		Addr: o.ssh, HostKeyFile: filepath.Join(o.data, "ssh-host-key"), PeopleFile: o.sshPeople, Server: running.URL,
+		Token: personTokens(running.Services.Access), Log: logger.With("part", "ssh"),
+		Listening: func(a net.Addr) {
+			fmt.Printf("console       ssh -p %d %s\n", a.(*net.TCPAddr).Port, a.(*net.TCPAddr).IP)
+		},
+	})
+}
+
+// personTokens makes credentials for people who came by SSH: a token for an hour, made anew before it ends.
+func personTokens(access local.Access) func(playtest.Person) events.Credentials {
+	return func(p playtest.Person) events.Credentials {
+		return func(context.Context) (string, time.Time, error) {
+			now := time.Now()
+			token, err := access.PersonToken(p, auth.MaxPersonLife, now)
+			return token, now.Add(auth.MaxPersonLife), err
+		}
+	}
 }
 
 // dataFolder is where logs of playtests are kept: XDG_DATA_HOME, or what stands in for it.

@@ -48,7 +48,7 @@ type Config struct {
 	// subprotocol that a page must know and write itself; no cookie travels along.
 	CheckOrigin func(*http.Request) bool
 
-	Now func() time.Time // for the expiry of API keys
+	Now func() time.Time // for the expiry of API keys and the age of connections; default time.Now
 	Log *slog.Logger
 }
 
@@ -81,7 +81,7 @@ type Limits struct {
 	QueueBytes  int // and their size; default 8 MiB, some thirty events of the largest size
 
 	KeepAlive      time.Duration // between ka frames; default 60 s
-	ConnectionLife time.Duration // default 24 h
+	ConnectionLife time.Duration // by Config.Now; default 24 h
 	HookTime       time.Duration // for one call of a hook; default 10 s
 }
 

@@ -37,6 +37,7 @@ type connection struct {
 	publishes *rate.Limiter
 	frames    *rate.Limiter
 	subs      map[string]*subscription // by id; only serve's goroutine
+	opened    time.Time                // by the clock of the Config
 }
 
 // ending is why a connection ends, as a close frame says it.
@@ -47,8 +48,11 @@ type ending struct {
 
 func (e *ending) Error() string { return e.text }
 
+// errTooOld is the end that the service gives every connection after a day.
+var errTooOld = &ending{websocket.CloseGoingAway, "the connection is as old as it may be: connect again"}
+
 func newConnection(s *Server, ws *websocket.Conn, socket *corkedConn) *connection {
-	c := &connection{server: s, ws: ws, socket: socket, subs: map[string]*subscription{},
+	c := &connection{server: s, ws: ws, socket: socket, subs: map[string]*subscription{}, opened: s.cfg.Now(),
 		publishes: rate.NewLimiter(rate.Limit(s.limits.PublishRate), s.limits.PublishBurst),
 		frames:    rate.NewLimiter(rate.Limit(s.limits.FrameRate), int(2*s.limits.FrameRate)+1)}
 	c.ctx, c.cancel = context.WithCancelCause(s.ctx)
@@ -212,6 +216,8 @@ func (c *connection) write() error {
 	defer c.ws.Close()
 	keepAlive := time.NewTicker(c.server.limits.KeepAlive)
 	defer keepAlive.Stop()
+	// The timer is exact where the clock runs as time does; a look at the clock with every
+	// keep-alive sees that a suspended machine, or a test, has jumped ahead.
 	life := time.NewTimer(c.server.limits.ConnectionLife)
 	defer life.Stop()
 	var batch []outFrame
@@ -222,8 +228,12 @@ func (c *connection) write() error {
 			c.sayGoodbye()
 			return context.Cause(c.ctx)
 		case <-life.C:
-			c.cancel(&ending{websocket.CloseGoingAway, "the connection is as old as it may be: connect again"})
+			c.cancel(errTooOld)
 		case <-keepAlive.C:
+			if c.server.cfg.Now().Sub(c.opened) >= c.server.limits.ConnectionLife {
+				c.cancel(errTooOld)
+				continue
+			}
 			if err := c.writeFrame(keepAliveFrame); err != nil {
 				return err
 			}

@@ -23,6 +23,13 @@
 // either gets every event of its subscriptions or ends, and its client fills the gap from
 // the log when it is back. Nothing is kept for those who are not connected.
 //
+// # Authorization, and how long it holds
+//
+// A token is checked when a connection is opened and with each subscribe and publish, never in
+// between. An open connection is not cut when its token expires, and its subscriptions go on:
+// that is how the service is, so clients must move to a new connection themselves
+// (backend/events and the page do). Only Limits.ConnectionLife ends them from here.
+//
 // # Close codes
 //
 // 1001 the server stops, or the connection is as old as Limits.ConnectionLife; 1009 a frame
