@@ -44,3 +44,11 @@ func (b Backoff) wait(attempt int) time.Duration {
 	}
 	return rand.N(span + 1)
 }
+
+// slow returns a wait between half of Max and Max.
+func (b Backoff) slow() time.Duration {
+	if b.Max <= 0 {
+		return jittered(defaultBackoffMax)
+	}
+	return jittered(b.Max)
+}

@@ -25,7 +25,11 @@ const (
 
 // Credentials returns the token to connect, subscribe or publish with, and when it expires
 // (zero: unknown). It is called for each connection and each operation, possibly from
-// several goroutines at once, so it keeps the token until shortly before it expires.
+// several goroutines at once, so it keeps the token until shortly before it expires. When the
+// expiry is known the client moves to a new connection 90 to 45 s before it (see package
+// comment), so from 90 s before at the latest another token should be given, and it must be
+// given when the old one has expired. Tokens that live less than some 15 s are of no use. An
+// error that wraps ErrSignedOut ends the client; after any other it asks again.
 type Credentials func(ctx context.Context) (token string, expires time.Time, err error)
 
 // Config of a Client. RealtimeURL and Token are needed, the rest has defaults.
@@ -62,16 +66,20 @@ type Message struct {
 // reconnects. Make it with NewClient, give it subscriptions before or after, and call Run.
 // All methods are safe for use by several goroutines.
 type Client struct {
-	cfg        Config
-	deliveries chan delivery
-	drained    chan struct{} // a hint: the queue of deliveries is at most half full
-	stopped    chan struct{} // closed when Run returned
+	cfg     Config
+	router  router
+	drained chan struct{} // a hint: the queue of deliveries is at most half full
+	stopped chan struct{} // closed when Run returned
+
+	denials  int            // in a row; only Run's goroutine
+	retiring sync.WaitGroup // connections that were replaced; only Run's goroutine adds
 
 	mu      sync.Mutex // protects what follows; not held over I/O, waiting, or callbacks
 	state   State
 	changed chan struct{} // closed and replaced whenever state or an answer changes
 	subs    []*Subscription
 	link    *link // nil unless Online
+	next    *link // about to replace link; nil: none
 	started bool
 	closed  bool
 	cancel  context.CancelFunc
@@ -108,18 +116,20 @@ func NewClient(cfg Config) (*Client, error) {
 		cfg.Dialer = websocket.DefaultDialer
 	}
 	return &Client{
-		cfg:        cfg,
-		deliveries: make(chan delivery, cfg.QueueLength),
-		drained:    make(chan struct{}, 1),
-		stopped:    make(chan struct{}),
-		changed:    make(chan struct{}),
-		state:      State{Phase: Offline, Since: cfg.Now()},
+		cfg:     cfg,
+		router:  router{deliveries: make(chan delivery, cfg.QueueLength)},
+		drained: make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		changed: make(chan struct{}),
+		state:   State{Phase: Offline, Since: cfg.Now()},
 	}, nil
 }
 
-// Run connects, and connects again whenever the connection is lost, until the context ends
-// (its error is returned) or Close is called (nil is returned). It can be called once. When
-// it returns, all goroutines of the client are gone and no handler runs.
+// Run connects, moves to a new connection before a token expires or the connection is too old,
+// and connects again whenever the connection is lost: until the context ends (its error is
+// returned), Close is called (nil is returned), or there is no way in any more (a
+// *RefusedError, or an error that wraps ErrSignedOut; State tells the same). It can be called
+// once. When it returns, all goroutines of the client are gone and no handler runs.
 func (c *Client) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -135,33 +145,14 @@ func (c *Client) Run(ctx context.Context) error {
 	}()
 	defer func() {
 		cancel()
+		c.retiring.Wait()
 		<-handlers
 	}()
 
-	var last error
-	attempt, again := 0, false
-	for {
-		wait := c.cfg.Backoff.wait(attempt)
-		if last != nil {
-			c.setState(State{Phase: Offline, Attempt: attempt, Err: last, NextTry: c.cfg.Now().Add(wait)})
-		}
-		if !c.pause(ctx, wait, last) {
-			break
-		}
-		c.setState(State{Phase: Connecting, Attempt: attempt, Err: last})
-		began := time.Now()
-		var online bool
-		online, last = c.connect(ctx, again)
-		if ctx.Err() != nil {
-			break
-		}
-		c.cfg.Log.Warn("event channels lost", "attempt", attempt, "error", last)
-		again = again || online
-		if online && time.Since(began) >= stableAfter {
-			attempt = 0
-		} else {
-			attempt++
-		}
+	if err := c.stayConnected(ctx); err != nil {
+		c.cfg.Log.Error("event channels: refused", "error", err)
+		c.setState(State{Phase: Refused, Err: err})
+		return err
 	}
 	c.setState(State{Phase: Closed})
 	c.mu.Lock()
@@ -170,6 +161,46 @@ func (c *Client) Run(ctx context.Context) error {
 		return nil
 	}
 	return ctx.Err()
+}
+
+// stayConnected makes one connection after another until the context ends (nil is returned)
+// or trying again is of no use.
+func (c *Client) stayConnected(ctx context.Context) error {
+	var last error
+	attempt, again := 0, false
+	for {
+		wait := c.cfg.Backoff.wait(attempt)
+		if c.denials > 1 {
+			wait = c.cfg.Backoff.slow() // once may be bad luck; what is refused twice is not cured by hurry
+		}
+		if last != nil {
+			c.setState(State{Phase: Offline, Attempt: attempt, Err: last, NextTry: c.cfg.Now().Add(wait)})
+		}
+		if !c.pause(ctx, wait, last) {
+			return nil
+		}
+		c.setState(State{Phase: Connecting, Attempt: attempt, Err: last})
+		began := time.Now()
+		l, err := c.open(ctx, ctx, time.Time{})
+		online := err == nil
+		if online {
+			c.denials = 0
+			err = c.serve(ctx, l, again)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if (online && c.denials >= maxDenials) || (!online && c.final(err)) || errors.Is(err, ErrSignedOut) {
+			return err
+		}
+		c.cfg.Log.Warn("event channels lost", "attempt", attempt, "error", err)
+		last, again = err, again || online
+		if online && time.Since(began) >= stableAfter {
+			attempt = 0
+		} else {
+			attempt++
+		}
+	}
 }
 
 func (c *Client) start(cancel context.CancelFunc) error {
@@ -188,7 +219,7 @@ func (c *Client) start(cancel context.CancelFunc) error {
 // pause waits before the next attempt; false when the client is to stop. After slow
 // handlers it waits for them first, or the next connection would end the same way.
 func (c *Client) pause(ctx context.Context, wait time.Duration, last error) bool {
-	for errors.Is(last, ErrSlowHandler) && len(c.deliveries) > cap(c.deliveries)/2 {
+	for errors.Is(last, ErrSlowHandler) && len(c.router.deliveries) > cap(c.router.deliveries)/2 {
 		select {
 		case <-ctx.Done():
 			return false
@@ -243,10 +274,13 @@ func (c *Client) waitFor(ctx context.Context, done func() (bool, error)) error {
 		c.mu.Lock()
 		ok, err := done()
 		closed, changed, reason := c.closed || c.state.Phase == Closed, c.changed, c.state.Err
+		gaveUp := c.state.Phase == Refused
 		c.mu.Unlock()
 		switch {
 		case ok || err != nil:
 			return err
+		case gaveUp:
+			return reason
 		case closed:
 			return ErrClosed
 		}
@@ -288,16 +322,7 @@ func (c *Client) Publish(ctx context.Context, channel string, events ...json.Raw
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", channel, err)
 	}
-	c.mu.Lock()
-	link, reason := c.link, c.state.Err
-	c.mu.Unlock()
-	if link == nil {
-		if reason != nil {
-			return fmt.Errorf("publish to %s: %w: %w", channel, ErrOffline, reason)
-		}
-		return fmt.Errorf("publish to %s: %w", channel, ErrOffline)
-	}
-	answer, err := link.operate(ctx, ClientFrame{Type: TypePublish, Channel: channel, Events: texts})
+	answer, err := c.operateOnPresent(ctx, ClientFrame{Type: TypePublish, Channel: channel, Events: texts})
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", channel, err)
 	}
@@ -307,14 +332,37 @@ func (c *Client) Publish(ctx context.Context, channel string, events ...json.Raw
 	return refusedInPart(channel, PublishResult{Failed: answer.Failed, Successful: answer.Successful})
 }
 
-// authorize gets a token for one connection or operation.
-func (c *Client) authorize(ctx context.Context) (Authorization, error) {
+// operateOnPresent carries an operation out on the present connection. If that ends, or is
+// replaced, before the frame was handed to its socket, the next one is used, if it is there:
+// what may have been sent is never sent again.
+func (c *Client) operateOnPresent(ctx context.Context, frame ClientFrame) (ServerFrame, error) {
+	var before *link
+	for {
+		c.mu.Lock()
+		l, reason := c.link, c.state.Err
+		c.mu.Unlock()
+		if l == nil && reason != nil {
+			return ServerFrame{}, fmt.Errorf("%w: %w", ErrOffline, reason)
+		}
+		if l == nil || l == before {
+			return ServerFrame{}, ErrOffline
+		}
+		answer, err := l.operate(ctx, frame)
+		if !errors.Is(err, ErrOffline) {
+			return answer, err
+		}
+		before = l
+	}
+}
+
+// authorize gets a token for one connection or operation, and says when it expires.
+func (c *Client) authorize(ctx context.Context) (Authorization, time.Time, error) {
 	token, expires, err := c.cfg.Token(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("get a token: %w", err)
+		return nil, expires, fmt.Errorf("get a token: %w", err)
 	}
 	if !expires.IsZero() && !expires.After(c.cfg.Now()) {
-		return nil, errors.New("get a token: it has expired; sign in again")
+		return nil, expires, errors.New("get a token: it has expired; sign in again")
 	}
-	return TokenAuthorization(c.cfg.Host, token), nil
+	return TokenAuthorization(c.cfg.Host, token), expires, nil
 }

@@ -3,6 +3,8 @@ package events
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 )
 
 var (
@@ -15,6 +17,9 @@ var (
 	ErrClosed = errors.New("the events client is closed")
 	// ErrSlowHandler is the reason of a reconnect when handlers fell too far behind.
 	ErrSlowHandler = errors.New("event handlers fell too far behind")
+	// ErrSignedOut is for Credentials to wrap when there will be no token any more: signed
+	// out, or the sign-in was taken back. The client gives up at once.
+	ErrSignedOut = errors.New("signed out")
 	// ErrSilent is the reason of a reconnect when keep-alive frames stopped coming.
 	ErrSilent = errors.New("no keep-alive from the event channels")
 )
@@ -40,6 +45,21 @@ func (e *RefusedError) Error() string {
 		what += " " + e.Channel
 	}
 	return fmt.Sprintf("%s refused: %s (%s)", what, e.Message, e.Type)
+}
+
+// passingTypes are refusals that are no decision about who asks for what. The first is also
+// what a token gets that has just run out.
+var passingTypes = []string{ErrorTypeUnauthorizedException, ErrorTypeLimitExceeded, ErrorTypeProcessing,
+	ErrorTypeDuplicatedOperation, "ServiceUnavailableException", "InternalServerException", "InternalFailureException",
+	"InternalErrorException", "ThrottlingException", "TooManyRequestsException", "TooFast", "Unknown"}
+
+// passing tells whether the same may be accepted later.
+func (e *RefusedError) passing() bool { return slices.Contains(passingTypes, e.Type) }
+
+// denied tells whether the token was refused, and not something else.
+func (e *RefusedError) denied() bool {
+	return e.Type == ErrorTypeUnauthorizedException || e.Type == ErrorTypeUnauthorized ||
+		e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 }
 
 // refused makes a RefusedError of the errors of a frame, which may be empty.

@@ -376,7 +376,10 @@ export async function startServer({ port = 8471, tokenSeconds = 300 } = {}) {
       const reply = (value) => socket.send(JSON.stringify({ id: frame.id, ...value }));
       const refused = (type, errorType, message) => reply({ type, errors: [{ errorType, message }] });
       if (frame.type === 'connection_init') return reply({ type: 'connection_ack', connectionTimeoutMs: 60_000 });
-      if (frame.type === 'unsubscribe') return socket.subscriptions.delete(frame.id);
+      if (frame.type === 'unsubscribe') {
+        socket.subscriptions.delete(frame.id);
+        return reply({ type: 'unsubscribe_success' });
+      }
       if (!person) return refused(`${frame.type}_error`, 'UnauthorizedException', 'You are not authorized to make this call.');
       if (frame.type === 'subscribe') {
         counts.subscribes += 1;

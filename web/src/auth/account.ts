@@ -4,6 +4,7 @@
  */
 import { Store } from '../store';
 import { pause } from '../events/backoff';
+import { SignedOutError, type Credential } from '../events/client';
 import { refresh, revoke, signInWithPassword, SignInError, type CognitoConfig, type Tokens } from './cognito';
 
 export type AccountView =
@@ -60,6 +61,18 @@ export class Account {
       return this.tokens.idToken;
     }
     return (await this.renew()).idToken;
+  }
+
+  /** The same, with its expiry. Rejects with SignedOutError when there will be no token any more. */
+  async credential(fresh = false): Promise<Credential> {
+    let token: string;
+    try {
+      token = await this.idToken(fresh);
+    } catch (error) {
+      if (error instanceof SignInError && error.type === 'NotAuthorizedException') throw new SignedOutError();
+      throw error;
+    }
+    return { token, expires: this.tokens?.expires ?? Date.now() };
   }
 
   private renew(): Promise<Tokens> {

@@ -42,6 +42,8 @@ export interface Entry {
   /** Unix milliseconds. */
   readonly at?: number;
   readonly epoch?: number;
+  /** Of live events: the log's last event when this was sent. */
+  readonly logSeq?: number;
   readonly tookMs?: number;
   readonly elapsedMs?: number;
   readonly title?: string;
@@ -82,7 +84,7 @@ const TEXTS = [
   'message', 'reason', 'requestId', 'title', 'application', 'status', 'statusReason', 'state', 'step', 'client',
 ] as const;
 const NUMBERS = [
-  'deadline', 'endsAt', 'at', 'seconds', 'epoch', 'tookMs', 'elapsedMs', 'width', 'height', 'framerate', 'fps',
+  'deadline', 'endsAt', 'at', 'seconds', 'epoch', 'logSeq', 'tookMs', 'elapsedMs', 'width', 'height', 'framerate', 'fps',
 ] as const;
 const PEOPLE = ['requester', 'holder', 'previous', 'from', 'person'] as const;
 

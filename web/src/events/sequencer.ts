@@ -30,6 +30,8 @@ export interface SequencerConfig {
 
 /** Events held back at most; beyond that the log is the only source until it caught up. */
 const MAX_HELD = 2000;
+/** From hearing that an event is in the log to doubting that it will come: it is on its way for milliseconds. */
+const EXPECT_MS = 1000;
 
 export class Sequencer {
   private last = 0;
@@ -37,6 +39,7 @@ export class Sequencer {
   private filling: Promise<void> | null = null;
   private again = false;
   private gapTimer: ReturnType<typeof setTimeout> | undefined;
+  private expected: ReturnType<typeof setTimeout> | undefined;
   private readonly stopped = new AbortController();
 
   constructor(private readonly config: SequencerConfig) {}
@@ -75,8 +78,21 @@ export class Sequencer {
     return this.filling;
   }
 
+  /**
+   * The log is known to reach `seq`. If that event is still not here after a while it will not
+   * come by the channel: a backend that dies between append and broadcast leaves such an event.
+   */
+  expect(seq: number): void {
+    if (seq <= this.last || this.expected !== undefined || this.stopped.signal.aborted) return;
+    this.expected = setTimeout(() => {
+      this.expected = undefined;
+      if (this.last < seq) void this.fill();
+    }, EXPECT_MS);
+  }
+
   stop(): void {
     this.stopped.abort();
+    clearTimeout(this.expected);
     clearTimeout(this.gapTimer);
     this.held.clear();
   }

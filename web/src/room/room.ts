@@ -5,7 +5,7 @@
 import { ApiError, type Api, type Session } from '../api';
 import type { Config } from '../config';
 import { pause } from '../events/backoff';
-import { EventsClient, OfflineError, RefusedError, type Link } from '../events/client';
+import { EventsClient, OfflineError, RefusedError, type Credential, type Link } from '../events/client';
 import { readEntry, type Entry, type Person, type Reaction } from '../events/entry';
 import { Sequencer } from '../events/sequencer';
 import { EMPTY, fold, placeOf, type State } from '../fold';
@@ -27,7 +27,7 @@ export interface RoomConfig {
   readonly me: Person;
   readonly api: Api;
   readonly config: Config;
-  readonly token: () => Promise<string>;
+  readonly credential: (fresh: boolean) => Promise<Credential>;
 }
 
 export class Room {
@@ -59,14 +59,14 @@ export class Room {
   private readonly stopped = new AbortController();
   private clockOffset = Infinity;
 
-  constructor({ id, me, api, config, token }: RoomConfig) {
+  constructor({ id, me, api, config, credential }: RoomConfig) {
     this.id = id;
     this.me = me;
     this.api = api;
     this.events = new EventsClient({
       realtimeUrl: config.events.realtimeUrl,
       host: config.events.host,
-      token,
+      credential,
       onLink: (link) => this.link.set(link),
     });
     this.sequencer = new Sequencer({
@@ -231,6 +231,7 @@ export class Room {
     if (!entry) return;
     this.clockOffset = Math.min(this.clockOffset, Date.now() - entry.timestamp);
     if (entry.seq !== undefined) return this.sequencer.offer(entry);
+    if (entry.logSeq !== undefined) this.sequencer.expect(entry.logSeq);
     switch (entry.action) {
       case 'STREAM_REACT':
         if (entry.reaction) this.onReaction(entry.reaction, entry.actor);

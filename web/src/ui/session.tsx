@@ -20,7 +20,7 @@ export function SessionPage({ signed, id }: { signed: Signed; id: string }) {
   const [room, setRoom] = useState<Room | null>(null);
   useEffect(() => {
     const { me, api, config, account } = signed;
-    const next = new Room({ id, me, api, config, token: () => account.idToken() });
+    const next = new Room({ id, me, api, config, credential: (fresh) => account.credential(fresh) });
     next.start();
     setRoom(next);
     return () => next.stop();
@@ -118,6 +118,13 @@ function LinkNotice({ room }: { room: Room }) {
     const timer = setTimeout(() => setLate(true), 1500);
     return () => clearTimeout(timer);
   }, [link]);
+  if (link === 'refused') {
+    return (
+      <p className="link-notice" role="alert" data-testid="link-refused">
+        You are not let in any more, so nothing new arrives here. Sign out and in again, or ask your QA lead.
+      </p>
+    );
+  }
   if (!late) return null;
   return (
     <p className="link-notice" role="status" data-testid="link-lost">

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { Account } from '../../src/auth/account';
+import { SignedOutError } from '../../src/events/client';
 import { startServer, type StandIn } from '../server.mjs';
 
 let stage: StandIn;
@@ -57,4 +58,17 @@ it('says why when the refresh token is no longer good', async () => {
   await someone.resume();
   expect(someone.view.get()).toMatchObject({ kind: 'signed-out', notice: expect.stringContaining('expired') });
   expect(storage.values.size).toBe(0);
+});
+
+it('gives the channels a token with its end, and says when there will be none any more', async () => {
+  const someone = await account(300);
+  await someone.signIn('viewer@ivs.rocks', 'hotseat');
+  const first = await someone.credential();
+  expect(first.token).toMatch(/^t\.viewer@ivs\.rocks\./);
+  expect(first.expires).toBeGreaterThan(Date.now() + 290_000);
+  expect((await someone.credential()).token).toBe(first.token);
+  expect((await someone.credential(true)).expires).toBeGreaterThanOrEqual(first.expires);
+  expect(stage.counts.refresh).toBe(1);
+  someone.signOut();
+  await expect(someone.credential(true)).rejects.toBeInstanceOf(SignedOutError);
 });

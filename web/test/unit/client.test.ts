@@ -25,7 +25,7 @@ function join(email = 'viewer@ivs.rocks', token?: () => Promise<string>) {
   const client = new EventsClient({
     realtimeUrl: `${stage.url.replace('http', 'ws')}/event/realtime`,
     host: new URL(stage.url).host,
-    token: token ?? (async () => `t.${email}.${Date.now() + 60_000}`),
+    credential: async () => ({ token: await (token ?? (async () => `t.${email}.${Date.now() + 60_000}`))(), expires: Date.now() + 60_000 }),
     onLink: (link) => links.push(link),
     socket: (url, protocols) => new WebSocket(url, protocols) as unknown as SocketLike,
     random: () => 0,

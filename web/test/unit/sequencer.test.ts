@@ -51,6 +51,22 @@ describe('the sequencer', () => {
     expect(log.reads).toEqual([]);
   });
 
+  it('reads what is known to be in the log and does not come', async () => {
+    sequencer.offer(entry(1));
+    log.size = 2;
+    sequencer.expect(1);
+    sequencer.expect(2);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(log.reads).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(got).toEqual([1, 2]);
+    log.size = 3;
+    sequencer.expect(3);
+    sequencer.offer(entry(3));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(log.reads).toEqual([1]);
+  });
+
   it('fills a gap from the log and doubles nothing', async () => {
     sequencer.offer(entry(1));
     log.size = 5;

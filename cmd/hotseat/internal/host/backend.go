@@ -237,6 +237,10 @@ func (b *backend) listen(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	b.running.Go(func() { _ = b.channel.Run(ctx) })
+	b.running.Go(func() {
+		if err := b.channel.Run(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error("the steward hears nothing any more", "error", err)
+		}
+	})
 	return nil
 }

@@ -78,7 +78,7 @@ func Work(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Logger)
 	})
 	server := &http.Server{
 		BaseContext: func(net.Listener) context.Context { return ctx },
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTime, IdleTimeout: 2 * time.Minute,
+		Handler:     mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
