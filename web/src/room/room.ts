@@ -153,7 +153,9 @@ export class Room {
   }
 
   release(reason?: string): Promise<boolean> {
-    return this.ask({ action: 'SEAT_RELEASED', ...(reason ? { reason } : {}) });
+    // The seat that this page shows: when it has changed hands meanwhile, the next holder keeps it.
+    const { epoch } = this.state.get().seat;
+    return this.ask({ action: 'SEAT_RELEASED', epoch, ...(reason ? { reason } : {}) });
   }
 
   async end(): Promise<void> {
