@@ -34,6 +34,7 @@ const (
 	UseID      = "id"
 	UseAccess  = "access"
 	UseMachine = "machine"
+	UsePerson  = "person" // of MintPerson
 )
 
 // Identity is what a verified token says.
@@ -41,7 +42,7 @@ type Identity struct {
 	Person
 	Session  string    // machine tokens: the only session it may touch; empty: any
 	Expires  time.Time // the token's exp
-	TokenUse string    // UseID, UseAccess or UseMachine
+	TokenUse string    // UseID, UseAccess, UseMachine or UsePerson
 }
 
 // Errors of Verify, to be tested with errors.Is.

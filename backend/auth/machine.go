@@ -26,8 +26,9 @@ const (
 
 type machineClaims struct {
 	jwt.RegisteredClaims
-	Role    Role   `json:"role"`
-	Session string `json:"session"`
+	Role     Role   `json:"role"`
+	Session  string `json:"session"`
+	TokenUse string `json:"token_use,omitempty"` // none: see verifyMachine
 }
 
 // MintMachine makes a machine token, good for life from now on. role is
@@ -62,15 +63,12 @@ func MintMachine(secret []byte, role Role, session string, life time.Duration, n
 }
 
 func (v *Verifier) verifyMachine(token string) (Identity, error) {
-	if len(v.config.MachineSecret) < minMachineSecretBytes {
-		return Identity{}, fmt.Errorf("%w (machine tokens are not accepted here)", ErrInvalid)
-	}
 	var claims machineClaims
-	_, err := v.machine.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) {
-		return v.config.MachineSecret, nil
-	})
-	if err != nil {
-		return Identity{}, classify(err)
+	if err := v.parseOwn(v.machine, token, &claims); err != nil {
+		return Identity{}, err
+	}
+	if claims.TokenUse != "" || len(claims.Audience) > 0 {
+		return Identity{}, fmt.Errorf("%w (not made for a machine)", ErrInvalid)
 	}
 	subject, err := machineSubject(claims.Role, claims.Session)
 	if err != nil || subject != claims.Subject {
@@ -82,6 +80,20 @@ func (v *Verifier) verifyMachine(token string) (Identity, error) {
 		Expires:  claims.ExpiresAt.Time,
 		TokenUse: UseMachine,
 	}, nil
+}
+
+// parseOwn checks the signature of a token that the backend made itself, and what its parser asks for.
+func (v *Verifier) parseOwn(parser *jwt.Parser, token string, claims jwt.Claims) error {
+	if len(v.config.MachineSecret) < minMachineSecretBytes {
+		return fmt.Errorf("%w (the backend's own tokens are not accepted here)", ErrInvalid)
+	}
+	_, err := parser.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) {
+		return v.config.MachineSecret, nil
+	})
+	if err != nil {
+		return classify(err)
+	}
+	return nil
 }
 
 // machineSubject returns the only subject that a role and a session may have.

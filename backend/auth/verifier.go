@@ -22,8 +22,8 @@ type Config struct {
 	ClientID string // the app client that tokens must be made for
 	JWKSURL  string // address of the pool's keys; empty: Issuer + "/.well-known/jwks.json"
 
-	// MachineSecret makes and checks machine tokens, at least 32 bytes. When
-	// it is shorter, every machine token is refused.
+	// MachineSecret makes and checks the backend's own tokens, those of machines and those of
+	// MintPerson, at least 32 bytes. When it is shorter, all of them are refused.
 	MachineSecret []byte
 
 	HTTPClient *http.Client     // nil: http.DefaultClient; a fetch is bounded in time and size anyway
@@ -32,10 +32,11 @@ type Config struct {
 
 // Verifier checks tokens. It is safe for use by many goroutines.
 type Verifier struct {
-	config  Config
-	keys    *keySet
-	people  *jwt.Parser
-	machine *jwt.Parser
+	config    Config
+	keys      *keySet
+	people    *jwt.Parser
+	machine   *jwt.Parser
+	ownPeople *jwt.Parser
 }
 
 // NewVerifier makes a verifier. It fetches nothing: the pool's keys are fetched
@@ -62,6 +63,9 @@ func NewVerifier(config Config) *Verifier {
 			jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithIssuer(config.Issuer))...),
 		machine: jwt.NewParser(append(common,
 			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(machineIssuer))...),
+		ownPeople: jwt.NewParser(append(common,
+			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(machineIssuer),
+			jwt.WithAudience(personAudience), jwt.WithIssuedAt())...),
 	}
 }
 
@@ -77,17 +81,20 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w (longer than %d bytes)", ErrInvalid, maxTokenBytes)
 	}
 
-	// The header is read before anything is trusted, for one decision: which of
-	// the two kinds the token claims to be. Each kind has its own parser, which
-	// accepts one algorithm and is given one sort of key (RFC 8725 section 3.1).
-	algorithm, err := claimedAlgorithm(token)
+	// The header, and one claim, are read before anything is trusted, for one
+	// decision: which of the kinds the token claims to be. Each kind has its own
+	// parser, which accepts one algorithm and is given one sort of key (RFC 8725
+	// section 3.1), and asks for what the other kinds do not have (section 3.12).
+	algorithm, use, err := claimed(token)
 	if err != nil {
 		return Identity{}, err
 	}
-	switch algorithm {
-	case jwt.SigningMethodRS256.Alg():
+	switch {
+	case algorithm == jwt.SigningMethodRS256.Alg():
 		return v.verifyPerson(ctx, token)
-	case jwt.SigningMethodHS256.Alg():
+	case algorithm == jwt.SigningMethodHS256.Alg() && use == UsePerson:
+		return v.verifyOwnPerson(token)
+	case algorithm == jwt.SigningMethodHS256.Alg():
 		return v.verifyMachine(token)
 	default:
 		return Identity{}, fmt.Errorf("%w (algorithm not accepted)", ErrInvalid)
@@ -105,18 +112,20 @@ func withoutScheme(token string) string {
 	return token
 }
 
-// claimedAlgorithm returns the alg of a token whose signature is not checked yet.
-func claimedAlgorithm(token string) (string, error) {
-	parsed, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(token, jwt.MapClaims{})
+// claimed returns the alg and the token_use of a token whose signature is not checked yet.
+func claimed(token string) (algorithm, use string, err error) {
+	claims := jwt.MapClaims{}
+	parsed, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(token, claims)
 	if err != nil {
-		return "", fmt.Errorf("%w (cannot be read)", ErrInvalid)
+		return "", "", fmt.Errorf("%w (cannot be read)", ErrInvalid)
 	}
 	if _, critical := parsed.Header["crit"]; critical {
 		// Extensions that must be understood; none are (RFC 7515 section 4.1.11).
-		return "", fmt.Errorf("%w (critical extensions are not supported)", ErrInvalid)
+		return "", "", fmt.Errorf("%w (critical extensions are not supported)", ErrInvalid)
 	}
-	algorithm, _ := parsed.Header["alg"].(string)
-	return algorithm, nil
+	algorithm, _ = parsed.Header["alg"].(string)
+	use, _ = claims["token_use"].(string)
+	return algorithm, use, nil
 }
 
 // personClaims are the claims of Cognito's ID and access tokens that matter here.

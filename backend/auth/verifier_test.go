@@ -130,6 +130,10 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		return sign(t, hs, machineSecret, "", change(jwt.MapClaims{"iss": "hotseat", "sub": "backend", "role": "backend", "session": "", "exp": noon.Add(time.Hour).Unix()}, changes))
 	}
 
+	withPerson := func(changes jwt.MapClaims) string {
+		return sign(t, hs, machineSecret, "", change(personTokenClaims(), changes))
+	}
+
 	for name, token := range map[string]string{
 		"nothing":                     "",
 		"only a scheme":               "Bearer ",
@@ -164,6 +168,30 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"sidecar of another session":  withMachine(jwt.MapClaims{"role": "sidecar", "sub": "sidecar-s-1", "session": "s-2"}),
 		"backend of one session":      withMachine(jwt.MapClaims{"session": "s-1"}),
 		"backend by another name":     withMachine(jwt.MapClaims{"sub": "sidecar-s-1"}),
+		"machine for people":          withMachine(jwt.MapClaims{"aud": "hotseat-person"}),
+		"machine used as person":      withMachine(jwt.MapClaims{"token_use": "person"}),
+		"machine with both marks":     withMachine(jwt.MapClaims{"token_use": "person", "aud": "hotseat-person", "iat": noon.Unix()}),
+		"machine that says machine":   withMachine(jwt.MapClaims{"token_use": "machine"}),
+		"own person as a machine":     withPerson(jwt.MapClaims{"token_use": nil}),
+		"own person, no audience":     withPerson(jwt.MapClaims{"aud": nil}),
+		"own person, other audience":  withPerson(jwt.MapClaims{"aud": clientID}),
+		"own person, two audiences":   withPerson(jwt.MapClaims{"aud": []string{"hotseat-person", clientID}}),
+		"own person as ID token":      withPerson(jwt.MapClaims{"token_use": "id"}),
+		"own person, pool key":        sign(t, rs, poolKeys()[0], "first", personTokenClaims()),
+		"own person, pool's claims":   sign(t, rs, poolKeys()[0], "first", idClaims(jwt.MapClaims{"token_use": "person", "aud": "hotseat-person"})),
+		"own person, public key":      sign(t, hs, publicPEM, "", personTokenClaims()),
+		"own person, other secret":    sign(t, hs, []byte(strings.Repeat("x", 32)), "", personTokenClaims()),
+		"own person, other issuer":    withPerson(jwt.MapClaims{"iss": issuer}),
+		"own person, backend's role":  withPerson(jwt.MapClaims{"role": "backend"}),
+		"own person, sidecar's role":  withPerson(jwt.MapClaims{"role": "sidecar", "session": "s-1"}),
+		"own person without role":     withPerson(jwt.MapClaims{"role": nil}),
+		"own person, groups":          withPerson(jwt.MapClaims{"role": nil, "cognito:groups": []string{"qa-lead"}}),
+		"own person named backend":    withPerson(jwt.MapClaims{"sub": "backend"}),
+		"own person named sidecar":    withPerson(jwt.MapClaims{"sub": "sidecar-s-1"}),
+		"own person without end":      withPerson(jwt.MapClaims{"exp": nil}),
+		"own person without start":    withPerson(jwt.MapClaims{"iat": nil}),
+		"own person of tomorrow":      withPerson(jwt.MapClaims{"iat": noon.Add(time.Hour).Unix(), "exp": noon.Add(2 * time.Hour).Unix()}),
+		"own person for a day":        withPerson(jwt.MapClaims{"exp": noon.Add(24 * time.Hour).Unix()}),
 		"no end":                      signID(t, jwt.MapClaims{"exp": nil}),
 		"end is text":                 signID(t, jwt.MapClaims{"exp": "tomorrow"}),
 		"not valid yet":               signID(t, jwt.MapClaims{"nbf": noon.Add(time.Hour).Unix()}),
