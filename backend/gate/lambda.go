@@ -90,13 +90,15 @@ func (g *Gate) lambdaPublish(ctx context.Context, namespace, session string, who
 }
 
 // lambdaIdentity reads the identity that AppSync has verified: of a user pool, with its claims, or what
-// our own Lambda authorizer put into resolverContext for a machine token.
+// our own Lambda authorizer put into resolverContext for a token of the backend's own, a machine's or a
+// person's.
 func lambdaIdentity(raw json.RawMessage) (auth.Identity, error) {
 	var in struct {
 		Sub             string         `json:"sub"`
 		Claims          map[string]any `json:"claims"`
 		ResolverContext struct {
 			Sub     string `json:"sub"`
+			Name    string `json:"name"` // of people
 			Role    string `json:"role"`
 			Session string `json:"session"`
 		} `json:"resolverContext"`
@@ -106,8 +108,11 @@ func lambdaIdentity(raw json.RawMessage) (auth.Identity, error) {
 	}
 	if m := in.ResolverContext; m.Sub != "" {
 		who := auth.Identity{Person: playtest.Person{ID: m.Sub, Name: m.Sub, Role: playtest.Role(m.Role)}, Session: m.Session, TokenUse: auth.UseMachine}
-		if who.Role != playtest.RoleSidecar && who.Role != playtest.RoleBackend {
-			return auth.Identity{}, refusal(playtest.CodeUnauthorized, "this is no machine's token")
+		switch {
+		case who.Role.IsPerson() && m.Name != "":
+			who.Name, who.Session, who.TokenUse = m.Name, "", auth.UsePerson
+		case who.Role != playtest.RoleSidecar && who.Role != playtest.RoleBackend:
+			return auth.Identity{}, refusal(playtest.CodeUnauthorized, "this token is neither a machine's nor a person's")
 		}
 		return who, nil
 	}

@@ -136,7 +136,7 @@ func refusalOf(text string) error {
 
 // lambdaIdentityOf is the inverse of lambdaIdentity.
 func lambdaIdentityOf(who auth.Identity) (json.RawMessage, error) {
-	if who.Role.IsPerson() {
+	if who.Role.IsPerson() && who.TokenUse != auth.UsePerson {
 		return json.Marshal(map[string]any{
 			"sub": who.ID,
 			"claims": map[string]any{
@@ -145,6 +145,6 @@ func lambdaIdentityOf(who auth.Identity) (json.RawMessage, error) {
 		})
 	}
 	return json.Marshal(map[string]any{
-		"resolverContext": map[string]any{"sub": who.ID, "role": who.Role, "session": who.Session},
+		"resolverContext": map[string]any{"sub": who.ID, "name": who.Name, "role": who.Role, "session": who.Session},
 	})
 }

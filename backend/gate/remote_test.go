@@ -26,6 +26,7 @@ func newRemote(t *testing.T) (*Remote, *Gate) {
 func TestAGateInAnotherProcessDecidesTheSame(t *testing.T) {
 	far, _ := newRemote(t)
 	near, _, _ := newGate(t)
+	withKey := auth.Identity{Person: playtest.Person{ID: "ssh-1", Name: "Night shift", Role: playtest.RoleLead}, TokenUse: auth.UsePerson}
 	stranger := auth.Identity{Person: sidecar.Person, Session: "s-2"}
 	for _, c := range []struct {
 		who       auth.Identity
@@ -37,12 +38,14 @@ func TestAGateInAnotherProcessDecidesTheSame(t *testing.T) {
 		{player, NamespacePlaytest, `{"action":"TAKEOVER_REQUEST"}`},
 		{player, NamespacePlaytest, `{"action":"TAKEOVER_REQUEST"}`},
 		{lead, NamespacePlaytest, `{"action":"SESSION_MARK","message":"here"}`},
+		{withKey, NamespacePlaytest, `{"action":"SESSION_MARK","message":"there"}`},
 		{viewer, NamespaceLive, `{"action":"STREAM_REACT","reaction":"heart"}`},
 		{sidecar, NamespaceLive, `{"action":"SIDECAR_HEALTH","fps":30}`},
 		{stranger, NamespaceLive, `{"action":"SIDECAR_HEALTH","fps":30}`},
 		{backend, NamespacePlaytest, `{"action":"SESSION_ENDED","reason":"over"}`},
 		{viewer, NamespacePlaytest, `{"action":"USER_CHAT_MESSAGE","message":"late"}`},
 		{viewer, NamespacePlaytest, `{"action":"USER_CHAT_MESSAGE","message":"` + strings.Repeat("x", maxPersonPayload) + `"}`},
+		{withKey, NamespacePlaytest, `{"action":"SESSION_MARK","message":"too late"}`},
 		{viewer, NamespacePlaytest, `no JSON`},
 		{viewer, NamespacePlaytest, `[]`},
 	} {

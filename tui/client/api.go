@@ -26,6 +26,8 @@ const (
 	logPage = 500
 )
 
+var errNotInOrder = errors.New("the answer is not a page of a log")
+
 // Refusal is the backend saying no, with a sentence for the person who asked.
 type Refusal struct {
 	Code    string // "AlreadyDecided", "seat_locked", …
@@ -34,20 +36,6 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Message }
-
-// config is what GET /api/config tells.
-type config struct {
-	Region  string `json:"region"`
-	Cognito struct {
-		Endpoint string `json:"endpoint"`
-		ClientID string `json:"clientId"`
-	} `json:"cognito"`
-	Events struct {
-		HTTPURL     string `json:"httpUrl"`
-		RealtimeURL string `json:"realtimeUrl"`
-		Host        string `json:"host"`
-	} `json:"events"`
-}
 
 // api calls the backend's HTTP API.
 type api struct {
@@ -138,6 +126,27 @@ func (a *api) log(ctx context.Context, session string, after int64) (page, error
 	path := fmt.Sprintf("/api/sessions/%s/log?after=%d&limit=%d", url.PathEscape(session), after, logPage)
 	err := a.call(ctx, http.MethodGet, path, nil, &out)
 	return out, err
+}
+
+// wholeLog reads every page of a session's log.
+func (a *api) wholeLog(ctx context.Context, session string) ([]playtest.Event, error) {
+	all := []playtest.Event{}
+	for after := int64(0); ; {
+		p, err := a.log(ctx, session, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range p.Events {
+			e, err := decodeEvent(raw)
+			if err != nil || e.Seq <= after {
+				return nil, fmt.Errorf("the log of %s cannot be read after event %d: %w", session, after, errors.Join(err, errNotInOrder))
+			}
+			all, after = append(all, e), e.Seq
+		}
+		if !p.More || len(p.Events) == 0 {
+			return all, nil
+		}
+	}
 }
 
 // sentence turns an error of the events client into the refusal that it is, if it is one.

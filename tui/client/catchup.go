@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"time"
 
 	"hotseat/backend/playtest"
@@ -11,17 +12,25 @@ func (l *loop) follow(id string) *follow {
 	if f := l.follows[id]; f != nil {
 		return f
 	}
-	if len(l.follows) >= maxSessions {
+	if len(l.follows) >= maxSessions || l.c.cfg.Only != "" && l.c.cfg.Only != id {
 		return nil
 	}
 	f := &follow{}
+	f.last = l.c.cfg.After
 	l.follows[id] = f
-	if l.me != nil && l.me.Role != playtest.RoleLead {
-		f.subs = append(f.subs, l.subscribe("/playtest/"+id), l.subscribe("/live/"+id))
+	if only := l.c.cfg.Only != ""; l.me != nil && (only || l.me.Role != playtest.RoleLead) {
+		f.subs = append(f.subs, l.subscribe("/playtest/"+id))
+		if !only {
+			f.subs = append(f.subs, l.subscribe("/live/"+id))
+		}
 		l.background.Go(func() {
 			for _, sub := range f.subs {
-				if sub != nil {
-					_ = sub.Wait(l.ctx) // a refusal shows as a session without news
+				if sub == nil {
+					continue
+				}
+				// Among many, a refusal shows as a session without news.
+				if err := sub.Wait(l.ctx); err != nil && l.c.cfg.Only != "" {
+					l.c.post(l.ctx, func(l *loop) { l.problem = sentence(err); l.setConnection(Live, l.problem) })
 				}
 			}
 			l.c.post(l.ctx, func(l *loop) { l.catchUp(id) })
@@ -82,6 +91,25 @@ func (l *loop) gotPage(id string, p page, err error) {
 	case len(f.early) > 0: // the log lags behind the channel
 		l.later(logRetry, func(l *loop) { l.catchUp(id) })
 	}
+}
+
+// expect looks at a live message's logSeq, the number of the log's last event: what is in the log and still
+// not here after a while will not come by the channel.
+func (l *loop) expect(id string, raw []byte) {
+	f := l.follows[id]
+	var head struct {
+		LogSeq int64 `json:"logSeq"`
+	}
+	if f == nil || f.expecting || json.Unmarshal(raw, &head) != nil || head.LogSeq <= f.last {
+		return
+	}
+	f.expecting = true
+	l.later(logDoubt, func(l *loop) {
+		f.expecting = false
+		if f.last < head.LogSeq {
+			l.catchUp(id)
+		}
+	})
 }
 
 // refresh reads the list of sessions.

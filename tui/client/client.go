@@ -2,14 +2,16 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"hotseat/backend/events"
 	"hotseat/backend/playtest"
@@ -24,19 +26,30 @@ const (
 	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
 )
 
-// Config of a Client. URL, Email and Password are needed, the rest has defaults.
+// Config of a Client. URL is needed, and either Token or Email and Password; the rest has defaults.
 type Config struct {
 	URL             string // of the backend: http://127.0.0.1:8470
 	Email, Password string
-	HTTPClient      *http.Client
-	Now             func() time.Time
-	Log             *slog.Logger
-	Interval        time.Duration // between updates at least; default a thirtieth of a second
-	KeepRaw         bool          // Update.Raw is filled, for programs that want the JSON
+	// Token is used instead of Email and Password if it is set. An error of it that wraps
+	// ErrSignIn ends Run, others are tried again.
+	Token events.Credentials
+	// TLS is how the certificates of the backend and of the channels are checked; nil: as the
+	// system does.
+	TLS        *tls.Config
+	HTTPClient *http.Client // default: one of its own, with TLS
+	Now        func() time.Time
+	Log        *slog.Logger
+	Interval   time.Duration // between updates at least; default a thirtieth of a second
+	KeepRaw    bool          // Update.Raw is filled, for programs that want the JSON
+	// Only is the one session whose log is followed, from the event after After on; nothing is heard
+	// of the others, nor of any live channel. Empty: every session, whole.
+	Only  string
+	After int64
 }
 
 // Client is the network side of one console. Make it with New, read Updates, call Run.
 type Client struct {
+	Actions
 	cfg     Config
 	updates chan Update
 	do      chan func(*loop) // work for the goroutine that owns the state
@@ -49,12 +62,17 @@ type Client struct {
 
 // New checks the configuration; it connects nothing.
 func New(cfg Config) (*Client, error) {
-	address, err := url.Parse(cfg.URL)
-	if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		return nil, fmt.Errorf("the backend's address %q must begin with http:// or https://", cfg.URL)
+	var err error
+	if cfg.URL, err = parseAddress(cfg.URL); err != nil {
+		return nil, err
 	}
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = &http.Client{}
+		if cfg.TLS != nil {
+			transport := http.DefaultTransport.(*http.Transport).Clone()
+			transport.TLSClientConfig = cfg.TLS.Clone()
+			cfg.HTTPClient.Transport = transport
+		}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -65,8 +83,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultInterval
 	}
-	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
-	return &Client{cfg: cfg, updates: make(chan Update, 1), do: make(chan func(*loop)), done: make(chan struct{})}, nil
+	c := &Client{cfg: cfg, updates: make(chan Update, 1), do: make(chan func(*loop)), done: make(chan struct{})}
+	c.Actions = Actions{by: c}
+	return c, nil
 }
 
 // Updates is where news arrives, from one reader's view. It is closed when Run returns.
@@ -123,31 +142,36 @@ func (c *Client) connect(ctx context.Context) error {
 		wait = min(2*wait, lastRetry)
 	}
 	c.post(ctx, func(l *loop) { l.begin(me) })
-	_ = c.bus.Run(ctx) // only the end of ctx ends it
+	if err := c.bus.Run(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the event channels let nobody in any more: %w", err)
+	}
 	return nil
 }
 
 // hello reads the configuration, signs in and asks who that is.
 func (c *Client) hello(ctx context.Context) (playtest.Person, error) {
-	anyone := &api{base: c.cfg.URL, http: c.cfg.HTTPClient}
-	var conf config
-	if err := anyone.call(ctx, http.MethodGet, "/api/config", nil, &conf); err != nil {
+	place, err := Discover(ctx, c.cfg.HTTPClient, c.cfg.URL)
+	if err != nil {
 		return playtest.Person{}, err
 	}
-	who := &signIn{
-		http: c.cfg.HTTPClient, now: c.cfg.Now, endpoint: cognitoEndpoint(conf), clientID: conf.Cognito.ClientID,
-		email: c.cfg.Email, password: c.cfg.Password,
+	token := c.cfg.Token
+	if token == nil {
+		token = place.SignIn(Account{Email: c.cfg.Email, Password: c.cfg.Password}, c.cfg.Now).Token
 	}
-	if _, _, err := who.token(ctx); err != nil {
+	if _, _, err := token(ctx); err != nil {
 		return playtest.Person{}, err
 	}
-	signedIn := &api{base: c.cfg.URL, http: c.cfg.HTTPClient, token: who.token}
+	signedIn := &api{base: c.cfg.URL, http: c.cfg.HTTPClient, token: token}
 	var me playtest.Person
 	if err := signedIn.call(ctx, http.MethodGet, "/api/me", nil, &me); err != nil {
 		return playtest.Person{}, err
 	}
+	dialer := *websocket.DefaultDialer
+	if c.cfg.TLS != nil {
+		dialer.TLSClientConfig = c.cfg.TLS.Clone()
+	}
 	bus, err := events.NewClient(events.Config{
-		RealtimeURL: conf.Events.RealtimeURL, Host: conf.Events.Host, Token: who.token,
+		Dialer: &dialer, RealtimeURL: place.conf.Events.RealtimeURL, Host: place.conf.Events.Host, Token: token,
 		Log: c.cfg.Log, Now: c.cfg.Now,
 		OnState:     func(s events.State) { c.post(ctx, func(l *loop) { l.busState(s) }) },
 		OnReconnect: func(context.Context) { c.post(ctx, func(l *loop) { l.catchUpAll() }) },
@@ -167,7 +191,27 @@ func (c *Client) Open(session string) {
 	c.postSoon(func(l *loop) { l.open(session) })
 }
 
-func (c *Client) refreshList() {
+// caller, publish and changed are the way of Actions.
+func (c *Client) caller() (*api, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.api == nil {
+		return nil, errNotReady
+	}
+	return c.api, nil
+}
+
+func (c *Client) publish(ctx context.Context, session string, event json.RawMessage) error {
+	c.mu.Lock()
+	bus := c.bus
+	c.mu.Unlock()
+	if bus == nil {
+		return errNotReady
+	}
+	return sentence(bus.Publish(ctx, "/playtest/"+session, event))
+}
+
+func (c *Client) changed() {
 	c.postSoon(func(l *loop) { l.refresh() })
 }
 

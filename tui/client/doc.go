@@ -17,5 +17,7 @@
 // After a lost connection the client connects again with back-off and reads what it missed from
 // the log; live messages of the meantime are gone, as the protocol says.
 //
+// Actions travel over the connection, or, for commands that act once and end, over HTTP alone (Direct).
+//
 // One goroutine (loop.go) owns all state; everything else talks to it over channels.
 package client

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -19,8 +20,11 @@ const (
 	listInterval = 15 * time.Second
 	// presenceInterval is docs/protocol.md's.
 	presenceInterval = 5 * time.Second
-	// logRetry is the pause before the log is asked again after a failure.
+	// logRetry is the pause before the log is asked again, or an arrival is said again, after a failure.
 	logRetry = time.Second
+	// logDoubt is from hearing that an event is in the log to doubting that it will come by the channel: it is
+	// on its way for milliseconds.
+	logDoubt = time.Second
 )
 
 // loop is the goroutine that owns the client's state. Its methods run on it only; what does I/O
@@ -50,10 +54,11 @@ type loop struct {
 // follow is one session whose log is followed.
 type follow struct {
 	sequence
-	fetching bool
-	again    bool // ask the log once more when the present answer is in
-	behind   bool // events were let go of because the reader is slow
-	subs     []*events.Subscription
+	fetching  bool
+	expecting bool // an event that is in the log may have been lost on the channel
+	again     bool // ask the log once more when the present answer is in
+	behind    bool // events were let go of because the reader is slow
+	subs      []*events.Subscription
 }
 
 func newLoop(c *Client, ctx context.Context) *loop {
@@ -135,9 +140,12 @@ func (l *loop) begin(me playtest.Person) {
 	l.c.mu.Lock()
 	l.bus = l.c.bus
 	l.c.mu.Unlock()
-	if me.Role == playtest.RoleLead { // only leads may hear every session at once
+	switch {
+	case l.c.cfg.Only != "":
+		l.follow(l.c.cfg.Only)
+	case me.Role == playtest.RoleLead: // only leads may hear every session at once
 		l.firstAnswer(l.subscribe("/playtest/*"), l.subscribe("/live/*"))
-	} else {
+	default:
 		l.refresh()
 	}
 	l.setConnection(Connecting, nil)
@@ -154,6 +162,15 @@ func (l *loop) subscribe(channel string) *events.Subscription {
 		l.c.cfg.Log.Warn("cannot subscribe", "channel", channel, "error", err)
 		return nil
 	}
+	l.background.Go(func() { // a subscription may be refused later too, when a token is renewed
+		select {
+		case <-l.ctx.Done():
+		case <-sub.Done():
+			if err := sub.Err(); err != nil && !errors.Is(err, events.ErrClosed) {
+				l.c.post(l.ctx, func(l *loop) { l.problem = sentence(err); l.setConnection(Live, l.problem) })
+			}
+		}
+	})
 	return sub
 }
 
@@ -206,6 +223,7 @@ func (l *loop) heard(raw json.RawMessage) {
 			l.pending.Raw = append(l.pending.Raw, raw)
 		}
 		l.touch()
+		l.expect(e.Session, raw)
 		return
 	}
 	f := l.follow(e.Session)
@@ -260,26 +278,39 @@ func (l *loop) sayArrival(id string) {
 		return
 	}
 	l.arrived[id] = true
-	l.say("/playtest/"+id, map[string]any{"action": playtest.ActionArrived})
+	l.say("/playtest/"+id, map[string]any{"action": playtest.ActionArrived}, func(l *loop, err error) {
+		if err != nil { // such as too many at once
+			delete(l.arrived, id)
+			l.later(logRetry, func(l *loop) {
+				if l.opened == id {
+					l.sayArrival(id)
+				}
+			})
+		}
+	})
 }
 
 func (l *loop) sayPresence(id string, watching bool) {
 	if id == "" || !l.online || l.ended(id) {
 		return
 	}
-	l.say("/live/"+id, map[string]any{"action": playtest.ActionPresence, "watching": watching, "client": "console"})
+	l.say("/live/"+id, map[string]any{"action": playtest.ActionPresence, "watching": watching, "client": "console"}, nil)
 }
 
-// say publishes what needs no answer.
-func (l *loop) say(channel string, message any) {
+// say publishes what nobody waits for; then, if it is set, is told on the loop what came of it.
+func (l *loop) say(channel string, message any, then func(*loop, error)) {
 	data, err := json.Marshal(message)
 	if err != nil {
 		return
 	}
 	bus := l.bus
 	l.background.Go(func() {
-		if err := bus.Publish(l.ctx, channel, data); err != nil {
+		err := bus.Publish(l.ctx, channel, data)
+		if err != nil {
 			l.c.cfg.Log.Debug("not said", "channel", channel, "error", err)
+		}
+		if then != nil {
+			l.c.post(l.ctx, func(l *loop) { then(l, err) })
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // pool answers InitiateAuth with what answer says, and notes the flows it was asked for.
-func pool(t *testing.T, answer func(flow string) (int, string)) (*signIn, *[]string, *time.Time) {
+func pool(t *testing.T, answer func(flow string) (int, string)) (*SignIn, *[]string, *time.Time) {
 	var flows []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ AuthFlow string }
@@ -33,7 +33,7 @@ func pool(t *testing.T, answer func(flow string) (int, string)) (*signIn, *[]str
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	t.Cleanup(server.Close)
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	return &signIn{http: client, now: func() time.Time { return now }, endpoint: server.URL + "/", clientID: "console", email: "lead@ivs.rocks", password: "secret-word"}, &flows, &now
+	return &SignIn{http: client, now: func() time.Time { return now }, endpoint: server.URL + "/", clientID: "console", email: "lead@ivs.rocks", password: "secret-word"}, &flows, &now
 }
 
 const granted = `{"AuthenticationResult":{"IdToken":"id","RefreshToken":"again","ExpiresIn":3600}}`
@@ -41,12 +41,12 @@ const granted = `{"AuthenticationResult":{"IdToken":"id","RefreshToken":"again",
 func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	s, flows, now := pool(t, func(string) (int, string) { return 200, granted })
 	for range 3 {
-		if token, _, err := s.token(context.Background()); err != nil || token != "id" {
+		if token, _, err := s.Token(context.Background()); err != nil || token != "id" {
 			t.Fatalf("token %q, %v", token, err)
 		}
 	}
 	*now = now.Add(time.Hour - refreshBefore)
-	if _, _, err := s.token(context.Background()); err != nil {
+	if _, _, err := s.Token(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(*flows, " "); got != "USER_PASSWORD_AUTH REFRESH_TOKEN_AUTH" {
@@ -61,9 +61,9 @@ func TestAnOldRefreshTokenFallsBackToThePassword(t *testing.T) {
 		}
 		return 200, granted
 	})
-	_, _, _ = s.token(context.Background())
+	_, _, _ = s.Token(context.Background())
 	*now = now.Add(2 * time.Hour)
-	if _, _, err := s.token(context.Background()); err != nil {
+	if _, _, err := s.Token(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(*flows, " "); got != "USER_PASSWORD_AUTH REFRESH_TOKEN_AUTH USER_PASSWORD_AUTH" {
@@ -86,7 +86,7 @@ func TestWhichErrorsOfSignInAreFinal(t *testing.T) {
 		{200, `{}`, false},
 	} {
 		s, _, _ := pool(t, func(string) (int, string) { return row.status, row.body })
-		_, _, err := s.token(context.Background())
+		_, _, err := s.Token(context.Background())
 		if err == nil || errors.Is(err, ErrSignIn) != row.final {
 			t.Errorf("%d %s: %v", row.status, row.body, err)
 		}

@@ -60,8 +60,8 @@ func (s *Server) identify(ctx context.Context, given events.Authorization, paylo
 		return caller{mode: ModeCognito}, err
 	}
 	mode := ModeCognito
-	if identity.TokenUse == auth.UseMachine {
-		mode = ModeLambda
+	if identity.TokenUse == auth.UseMachine || identity.TokenUse == auth.UsePerson {
+		mode = ModeLambda // not of a user pool: a Lambda authorizer reads them on AWS
 	}
 	return caller{mode: mode, identity: identity}, nil
 }
