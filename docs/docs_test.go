@@ -38,7 +38,9 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	coded   = regexp.MustCompile("`((?:cmd|tui|backend|sidecar|web|docs)/[A-Za-z0-9_./-]+)`")
 	taskRun = regexp.MustCompile(`(?m)(?:^\s*|` + "`" + `)(?:go run \S*/cmd/task@\S+|task) ([a-z][a-z:]*)`)
-	hotseat = regexp.MustCompile("(?:`|^ *)hotseat ([a-z]+)")
+	// commandName is cobra's field, or that of a table of commands.
+	commandName = regexp.MustCompile(`(?:Use|name): +"([a-z]+)`)
+	hotseat     = regexp.MustCompile("(?:`|^ *)hotseat ([a-z]+)")
 )
 
 func TestWhatTheDocumentsNameExists(t *testing.T) {
@@ -46,6 +48,7 @@ func TestWhatTheDocumentsNameExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	commands := commandNames(t)
 	for document, text := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(document), m[1])); err != nil {
@@ -63,11 +66,31 @@ func TestWhatTheDocumentsNameExists(t *testing.T) {
 			}
 		}
 		for _, m := range hotseat.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat("../cmd/hotseat/" + m[1] + ".go"); err != nil {
+			if !slices.Contains(commands, m[1]) {
 				t.Errorf("%s names the command hotseat %s, which does not exist", document, m[1])
 			}
 		}
 	}
+}
+
+// commandNames are the words after hotseat, as the program's source gives them to cobra.
+func commandNames(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../cmd/hotseat/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"completion", "help"} // cobra's own
+	for _, path := range paths {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range commandName.FindAllStringSubmatch(string(source), -1) {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }
 
 func TestEveryDirectDependencyIsArguedFor(t *testing.T) {

@@ -154,11 +154,12 @@ func (c *Clients) Stream(ctx context.Context, arn string) (StreamStatus, error) 
 	return StreamStatus{ARN: arn, Status: string(out.Status), Reason: string(out.StatusReason)}, nil
 }
 
-// Connect lets another client continue the stream session and returns its answer.
-func (c *Clients) Connect(ctx context.Context, arn, signalRequest string) (string, error) {
+// Connect lets another client continue the stream session and returns its answer. A call that is repeated with
+// its clientToken (32 to 128 printable characters) is the same call: it returns the answer of the first.
+func (c *Clients) Connect(ctx context.Context, arn, clientToken, signalRequest string) (string, error) {
 	out, err := c.streams.CreateStreamSessionConnection(ctx, &gameliftstreams.CreateStreamSessionConnectionInput{
 		Identifier: aws.String(c.cfg.StreamGroup), StreamSessionIdentifier: aws.String(arn),
-		SignalRequest: aws.String(signalRequest),
+		ClientToken: aws.String(clientToken), SignalRequest: aws.String(signalRequest),
 	})
 	if err != nil {
 		return "", fmt.Errorf("connecting a client to the stream session: %w", err)

@@ -2,6 +2,7 @@ package steward
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +25,9 @@ type connection struct {
 	late    bool           // the log says that the answer was given: only the arrival is left to see
 	started time.Time
 	cancel  context.CancelFunc
-	err     error // how it ended, once it is back at the loop
+	// answered: the service's answer was given to the page, by now or (late) before.
+	answered bool
+	err      error // how it ended, once it is back at the loop
 }
 
 func (l *loop) newConnection(person playtest.Person, request string, started time.Time) *connection {
@@ -77,27 +80,43 @@ var (
 	errOutdated   = failure("the seat went another way")
 )
 
+// maxOffers is how often a page that is loaded again may send a newer offer in one hand-over.
+const maxOffers = 3
+
 // run does the steps of docs/architecture.md, "The seat is a lease": the old client goes, the
 // service is asked for a new connection with the offer that was collected before, the new client
-// arrives. Every step has its own time-out, and the first that fails ends it.
+// arrives. Every step has its own time-out, and the first that fails ends it; but a page that has lost its
+// answer, by a reload or because this backend started anew, may send another offer.
 func (c *connection) run(ctx context.Context) error {
-	timing := c.l.s.cfg.Timing
 	if c.late {
-		return c.arrive(ctx)
+		if err := c.arrive(ctx); !errors.Is(err, errNewerOffer) {
+			return err
+		}
+	} else {
+		c.step(ctx, "approved")
 	}
-	c.step(ctx, "approved")
-	x, err := c.l.offers.take(ctx, c.person.ID, c.request, timing.Offer)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return failure(fmt.Sprintf("the page of %s did not answer within %s", c.person.Name, seconds(timing.Offer)))
-	} else if err != nil {
+	for range maxOffers {
+		x, err := c.l.offers.take(ctx, c.person.ID, c.request, c.l.s.cfg.Timing.Offer)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return failure(fmt.Sprintf("the page of %s did not answer within %s", c.person.Name, seconds(c.l.s.cfg.Timing.Offer)))
+		} else if err != nil {
+			return err
+		}
+		err = c.exchange(ctx, x)
+		switch {
+		case err == nil:
+			c.step(ctx, "connected")
+			return nil
+		case errors.Is(err, errNewerOffer) && c.request != "":
+			continue
+		case ctx.Err() != nil:
+			c.l.offers.fail(x, ErrNoOffer) // if it is wanted still, the next backend takes it
+		default:
+			c.l.offers.fail(x, failure(why(err)))
+		}
 		return err
 	}
-	if err := c.exchange(ctx, x); err != nil {
-		c.l.offers.fail(x, failure(why(err)))
-		return err
-	}
-	c.step(ctx, "connected")
-	return nil
+	return failure("the page of " + c.person.Name + " was loaded again and again")
 }
 
 func (c *connection) exchange(ctx context.Context, x *exchange) error {
@@ -123,13 +142,14 @@ func (c *connection) exchange(ctx context.Context, x *exchange) error {
 	if err := c.outdated(ctx); err != nil {
 		return err // nobody gets the answer, and the next connection replaces it
 	}
-	if c.request != "" {
+	if c.request != "" && !c.state.Handover.Connecting {
 		// Before the page can use the answer: if this backend ends now, the next one knows whom it sees.
 		err := c.l.s.publish(ctx, c.l.record.ID, playtest.Event{Action: playtest.ActionHandoverConnecting, RequestID: c.request})
 		if err != nil {
 			return fmt.Errorf("noting the answer: %w", err)
 		}
 	}
+	c.answered = true
 	c.l.offers.answer(x, answer)
 	c.step(ctx, "connecting")
 	return c.arrive(ctx)
@@ -145,31 +165,44 @@ func (c *connection) arrive(ctx context.Context) error {
 	return err
 }
 
-// connect asks for the new connection. A Conflict right after the status allowed it is a race
-// with the service's own bookkeeping: asked again for as long as a client may take to let go.
+// connect asks for the new connection, again and again while time lasts. A Conflict right after the status
+// allowed it is a race with the service's own bookkeeping; a call that was cut off may have worked: the next
+// one has the same ClientToken, and gets the answer that was lost.
 func (c *connection) connect(ctx context.Context, offer string) (string, error) {
-	within, cancel := context.WithTimeout(ctx, c.l.s.cfg.Timing.Release)
+	limit := c.l.s.cfg.Timing.Answer
+	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	pause := c.l.s.cfg.Timing.FirstPoll
+	token := rand.Text() + rand.Text() // 52 characters
+	var last error                     // what the service said last: its words count more than its silence
 	for {
-		answer, err := c.l.s.cfg.AWS.Connect(within, c.arn, offer)
+		answer, err := c.l.s.calls.connect(within, c.arn, token, offer)
 		switch {
-		case err == nil && ctx.Err() != nil: // cancelled meanwhile: the answer is for nobody
+		case ctx.Err() != nil: // cancelled meanwhile: an answer is for nobody
 			return "", ctx.Err()
 		case err == nil:
 			return answer, nil
 		case aws.IsInvalid(err):
 			return "", failure("the game did not understand the offer of " + c.person.Name + "'s page")
-		case !aws.IsConflict(err) && !aws.IsThrottled(err):
+		case aws.IsNotFound(err):
 			return "", err
 		}
-		if sleep(within, pause) != nil {
-			if ctx.Err() != nil {
-				return "", ctx.Err()
-			}
-			return "", err
+		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
+			last = err
 		}
-		pause = c.l.longer(pause)
+		pause = c.l.s.calls.longer(pause, err)
+		if sleep(within, pause) == nil {
+			continue
+		}
+		switch {
+		case ctx.Err() != nil:
+			return "", ctx.Err()
+		case aws.IsConflict(last):
+			return "", failure(fmt.Sprintf("the game took no new player within %s", seconds(limit)))
+		case aws.IsThrottled(last):
+			return "", failure("the service that runs the game is asked too often; try again in a minute")
+		}
+		return "", last
 	}
 }
 
@@ -180,34 +213,34 @@ func (c *connection) await(ctx context.Context, timeout time.Duration, wanted fu
 	defer cancel()
 	pause := c.l.s.cfg.Timing.FirstPoll
 	for last := false; ; {
-		stream, err := c.l.s.cfg.AWS.Stream(ctx, c.arn)
+		stream, err := c.l.s.calls.look(ctx, c.arn)
+		there := err == nil && wanted(stream)
+		newer := c.l.offers.has(c.person.ID, c.request)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case c.request == "" && c.l.offers.has(c.person.ID, ""):
+		case newer && !(there && c.request != ""): // a renewal that was overtaken by the approval changes nothing
 			return errNewerOffer
-		case err == nil && stream.Over():
-			return failure("the game ended")
-		case err == nil && wanted(stream):
+		case there:
 			return nil
+		case err == nil && (stream.Over() || stream.Status == terminating):
+			return failure("the game ended")
 		case aws.IsNotFound(err):
 			return err
+		case err != nil && last:
+			return failure("the service that runs the game could not be asked: it is busy or does not answer")
+		case last:
+			return errTimeout
 		case aws.IsThrottled(err):
-			pause *= 2
+			pause = c.l.s.calls.longer(pause, err)
 		case err != nil:
 			c.l.log.Warn("looking at the stream session", "error", err)
 		}
-		if last {
-			return errTimeout
-		}
 		last = sleep(within, pause) != nil // time is up: one last look
-		pause = c.l.longer(pause)
+		if !aws.IsThrottled(err) {
+			pause = c.l.s.calls.longer(pause, nil)
+		}
 	}
-}
-
-// longer backs off from the first poll's pause towards the idle one.
-func (l *loop) longer(pause time.Duration) time.Duration {
-	return min(pause+pause/2, l.s.cfg.Timing.IdlePoll)
 }
 
 // step tells everybody how far a hand-over is. It is told on /live: nothing depends on it.

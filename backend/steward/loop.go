@@ -31,6 +31,9 @@ type loop struct {
 	unsettled *playtest.Event // how a hand-over ended, until the log has it
 	lostSince time.Time       // since when the holder's client is gone
 	lostEpoch int64           // of the holder that lostSince is about
+	playing   playtest.Person // who was given an answer last, and so is connected if anybody is; zero: not known
+	heldSince time.Time       // since when somebody plays who does not have the seat
+	slower    time.Duration   // added to the pause between looks while the service throttles them
 	endReason string          // set once the end was asked for
 	dismissed map[string]bool // who was put off the stage, until they come back
 }
@@ -53,8 +56,9 @@ func (l *loop) wake() {
 // run works until the session is over or ctx ends.
 func (l *loop) run(ctx context.Context) {
 	defer close(l.finished)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	look, clock := time.NewTimer(0), time.NewTimer(time.Hour)
+	defer look.Stop()
+	defer clock.Stop()
 	defer l.offers.close()
 	defer func() {
 		if l.active != nil {
@@ -62,41 +66,54 @@ func (l *loop) run(ctx context.Context) {
 			<-l.done
 		}
 	}()
+	l.fold(ctx) // what the first look finds is compared with what the log says
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.nudges:
+		case <-clock.C:
 		case reason := <-l.endings:
 			if l.endReason == "" {
 				l.endReason = reason
 				l.poll(ctx)
+				look.Reset(l.pause())
 			}
 		case c := <-l.done:
 			l.active = nil
 			l.connected(c)
 			l.poll(ctx)
-		case <-timer.C:
+			look.Reset(l.pause())
+		case <-look.C:
 			l.poll(ctx)
-			timer.Reset(l.pause())
+			look.Reset(l.pause())
 		}
 		if l.reconcile(ctx) {
 			return
 		}
+		clock.Reset(l.untilDeadline())
 	}
 }
 
-// pause is the time to the next look at the stream session, short while it is changing, and at the
-// clock.
+// pause is the time to the next look at the stream session, short while it is changing.
 func (l *loop) pause() time.Duration {
-	pause := l.s.cfg.Timing.IdlePoll
 	if l.endReason != "" || l.stream.Status == "" || l.stream.Status == "ACTIVATING" {
-		pause = l.s.cfg.Timing.FirstPoll
+		return l.s.cfg.Timing.FirstPoll + l.slower
 	}
-	if next := l.state.NextDeadline(); !next.IsZero() {
-		pause = min(pause, max(next.Sub(l.s.cfg.Now()), time.Millisecond))
+	return l.s.calls.idle(l.s.running()) + l.slower
+}
+
+// untilDeadline is the time until the clock alone may call for something. What is overdue after
+// reconcile could not be published, and is tried again.
+func (l *loop) untilDeadline() time.Duration {
+	next := l.state.NextDeadline()
+	if next.IsZero() {
+		return time.Hour
 	}
-	return pause
+	if wait := next.Sub(l.s.cfg.Now()); wait > 0 {
+		return wait
+	}
+	return l.s.cfg.Timing.IdlePoll
 }
 
 // reconcile brings the state up to the end of the log and does what it calls for. It reports
@@ -170,7 +187,7 @@ func (l *loop) due(now time.Time) (playtest.Event, bool) {
 		return e, true
 	}
 	if l.holderIsLost(now) {
-		return playtest.Event{Action: playtest.ActionSeatReleased, Reason: l.state.Seat.Holder.Name + "'s connection was lost"}, true
+		return playtest.Event{Action: playtest.ActionSeatReleased, Epoch: l.state.Seat.Epoch, Reason: l.state.Seat.Holder.Name + "'s connection was lost"}, true
 	}
 	return playtest.Event{}, false
 }
@@ -202,8 +219,10 @@ func (l *loop) connectNext(ctx context.Context) {
 		l.active = l.newConnection(h.Request.Person, h.Request.ID, time.UnixMilli(h.Since))
 		if h.From != nil {
 			l.active.from = h.From.Name
+		} else if l.stream.Connected() {
+			l.active.from = l.player() // the seat was free, the game was not
 		}
-		l.active.late = h.Connecting
+		l.active.late, l.active.answered = h.Connecting, h.Connecting
 	} else if holder := l.state.Seat.Holder; holder != nil && l.offers.has(holder.ID, "") {
 		l.active = l.newConnection(*holder, "", l.s.cfg.Now())
 		l.active.from = holder.Name
@@ -222,6 +241,9 @@ func (l *loop) connectNext(ctx context.Context) {
 
 // connected notes how a hand-over ended, for the log.
 func (l *loop) connected(c *connection) {
+	if c.answered {
+		l.playing = c.person
+	}
 	if c.request == "" {
 		if c.err != nil && !errors.Is(c.err, context.Canceled) && !errors.Is(c.err, errNewerOffer) && !errors.Is(c.err, errOutdated) {
 			l.log.Warn("a holder could not reconnect", "error", c.err)
@@ -249,8 +271,11 @@ func (l *loop) poll(ctx context.Context) {
 		l.unstarted(ctx)
 		return
 	}
-	stream, err := l.s.cfg.AWS.Stream(ctx, l.record.StreamSessionARN)
+	stream, asked, err := l.s.calls.glance(ctx, l.record.StreamSessionARN)
+	l.slower = l.backOff(err)
 	switch {
+	case !asked:
+		return
 	case aws.IsNotFound(err):
 		l.stream.Status = "TERMINATED"
 		l.over(ctx, "the stream session is gone")
@@ -261,19 +286,34 @@ func (l *loop) poll(ctx context.Context) {
 		}
 		return
 	}
-	if l.endReason != "" && !stream.Over() && stream.Status != "TERMINATING" {
+	if l.endReason != "" && !stream.Over() && stream.Status != terminating {
 		// Refused while ACTIVATING: the next poll asks again.
 		if err := l.s.cfg.AWS.Terminate(ctx, l.record.StreamSessionARN); err != nil && ctx.Err() == nil {
 			l.log.Warn("terminating the stream session", "error", err)
 		}
 	}
 	l.stream = stream
-	if stream.Status != l.state.Status || stream.Reason != l.state.StatusReason {
-		l.publish(ctx, playtest.Event{Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: stream.Reason})
+	reason := stream.Reason
+	if reason == "" {
+		reason = l.intruder(l.s.cfg.Now())
+	}
+	if stream.Status != l.state.Status || reason != l.state.StatusReason {
+		l.publish(ctx, playtest.Event{Action: playtest.ActionSessionState, Status: stream.Status, StatusReason: reason})
 	}
 	if stream.Over() {
 		l.over(ctx, l.whyOver(stream))
 	}
+}
+
+// terminating is GameLift Streams' word for a session on its way to TERMINATED.
+const terminating = "TERMINATING"
+
+// backOff is how much slower to look after this answer of the service.
+func (l *loop) backOff(err error) time.Duration {
+	if !aws.IsThrottled(err) {
+		return 0
+	}
+	return l.s.calls.longer(max(l.slower, l.s.cfg.Timing.IdlePoll), err)
 }
 
 // unstarted: the record was saved before its stream session was started, and either that is going on,
@@ -293,11 +333,12 @@ func (l *loop) unstarted(ctx context.Context) {
 // holderIsLost reports whether the holder's client has been gone for longer than the grace. A page
 // that tries to come back may finish, but trying again and again does not hold the seat.
 func (l *loop) holderIsLost(now time.Time) bool {
-	if l.state.Seat.Holder == nil || l.state.Handover != nil || l.stream.Connected() || l.lostEpoch != l.state.Seat.Epoch {
+	playing := l.stream.Connected() && !l.othersPlay()
+	if l.state.Seat.Holder == nil || l.state.Handover != nil || playing || l.lostEpoch != l.state.Seat.Epoch {
 		l.lostSince, l.lostEpoch = time.Time{}, l.state.Seat.Epoch
 		return false
 	}
-	if !l.stream.AcceptsConnection() {
+	if !l.stream.AcceptsConnection() && !l.stream.Connected() {
 		return false // on its way to a client, or to its end
 	}
 	if l.lostSince.IsZero() {
@@ -311,90 +352,6 @@ func (l *loop) holderIsLost(now time.Time) bool {
 		grace += l.s.cfg.Timing.Connect
 	}
 	return now.Sub(l.lostSince) > grace
-}
-
-// over ends the log: what was under way failed, everybody waiting is told, the seat is free.
-func (l *loop) over(ctx context.Context, reason string) {
-	if !l.fold(ctx) || l.state.Ended() {
-		return
-	}
-	if l.state.Seq == 0 { // killed between the record and the first event: there is no log to end
-		l.clearAway(ctx)
-		return
-	}
-	if l.active != nil {
-		l.active.cancel()
-	}
-	const ended = "the session ended"
-	var last []playtest.Event
-	if h := l.state.Handover; h != nil {
-		last = append(last, playtest.Event{Action: playtest.ActionHandoverFailed, RequestID: h.Request.ID, Reason: ended})
-	}
-	for _, r := range l.state.Queue {
-		last = append(last, playtest.Event{Action: playtest.ActionTakeoverCancel, RequestID: r.ID, Reason: "ended"})
-	}
-	if l.state.Seat.Holder != nil {
-		last = append(last, playtest.Event{Action: playtest.ActionSeatReleased, Reason: ended})
-	}
-	last = append(last, playtest.Event{Action: playtest.ActionSessionEnded, Reason: reason})
-	for _, e := range last {
-		if !l.publish(ctx, e) {
-			return // the next poll goes on from what the log has by then
-		}
-	}
-	l.unsettled = nil
-}
-
-// clearAway ends what a session that is over still has: its stream session, its stage. Each step can
-// be done twice; it reports whether all are done.
-func (l *loop) clearAway(ctx context.Context) bool {
-	if l.record.StreamSessionARN != "" && !l.stream.Over() {
-		err := l.s.cfg.AWS.Terminate(ctx, l.record.StreamSessionARN)
-		if err != nil && !aws.IsNotFound(err) && !aws.IsConflict(err) {
-			l.log.Warn("terminating the stream session", "error", err)
-		}
-	}
-	if l.record.StageARN != "" {
-		if err := l.s.cfg.AWS.DeleteStage(ctx, l.record.StageARN); err != nil && !aws.IsNotFound(err) {
-			l.log.Warn("deleting the stage", "error", err)
-			return false
-		}
-	}
-	l.record.EndedAt = l.s.cfg.Now()
-	if err := l.s.cfg.Store.SaveSession(ctx, l.record); err != nil {
-		l.log.Error("saving the end", "error", err)
-		return false
-	}
-	return true
-}
-
-// whyOver says in words why the stream session ended (StatusReason of GetStreamSession).
-func (l *loop) whyOver(stream aws.StreamStatus) string {
-	if l.endReason != "" {
-		return l.endReason
-	}
-	text, ok := reasons[stream.Reason]
-	if !ok {
-		text = stream.Reason
-	}
-	if l.s.cfg.Explain != nil {
-		if more := l.s.cfg.Explain(l.record.StreamSessionARN); more != "" {
-			text += ": " + more
-		}
-	}
-	return text
-}
-
-var reasons = map[string]string{
-	"internalError":           "the service had an error of its own (internalError)",
-	"invalidSignalRequest":    "the first client's offer was not understood (invalidSignalRequest)",
-	"placementTimeout":        "the game did not start in time (placementTimeout)",
-	"apiTerminated":           "the session was ended by the service's API (apiTerminated)",
-	"applicationExit":         "the game exited (applicationExit)",
-	"connectionTimeout":       "nobody took the seat in time (connectionTimeout)",
-	"reconnectionTimeout":     "nobody took the free seat in time (reconnectionTimeout)",
-	"maxSessionLengthTimeout": "the session's time is up (maxSessionLengthTimeout)",
-	"idleTimeout":             "there was no input for an hour (idleTimeout)",
 }
 
 // liveChannel is where hand-over steps are told.

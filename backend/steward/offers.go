@@ -17,7 +17,8 @@ var ErrOfferTaken = errors.New("the hand-over is under way with your page's earl
 // errLateOffer is what a page reads that sent its offer too late, or none.
 var errLateOffer = failure("your page did not send its offer in time")
 
-// ErrNoOffer says that no offer was sent for the request.
+// ErrNoOffer says that no offer is kept for the request. Offers live in the steward's memory, so a page
+// whose request is still waiting, or approved, sends its offer again: the steward that it was sent to is gone.
 var ErrNoOffer = errors.New("no offer is kept for this request; send one first")
 
 // answeredFor is how long an answer waits to be fetched.
@@ -57,7 +58,7 @@ func (o *offers) put(person, request, offer string) error {
 	x, ok := o.kept[key]
 	switch {
 	case o.closed:
-		return ErrNotRunning
+		return ErrNoOffer
 	case ok && x.taken && x.ended.IsZero() && request != "":
 		return ErrOfferTaken
 	case !ok || x.taken || !x.ended.IsZero():
@@ -130,19 +131,19 @@ func (o *offers) end(x *exchange, set func()) {
 	x.touch()
 }
 
-// wait returns the answer once it is there, ErrNoOffer when there is nothing to wait for, the
-// reason when the exchange failed, or ctx's error.
+// wait returns the answer once it is there, ErrNoOffer when no offer was sent for it (send one again: the
+// backend may have been started anew since), the reason when the exchange failed, or ctx's error.
 func (o *offers) wait(ctx context.Context, person, request string) (string, error) {
 	for {
 		o.mu.Lock()
 		x, ok := o.kept[offerKey{person, request}]
-		if !ok || o.closed {
-			o.mu.Unlock()
-			return "", ErrNoOffer
-		}
-		if !x.ended.IsZero() {
+		if ok && !o.closed && !x.ended.IsZero() {
 			defer o.mu.Unlock()
 			return x.answer, x.err
+		}
+		if !ok || o.closed || x.offer == "" { // also when the hand-over waits for it: sent to an earlier backend
+			o.mu.Unlock()
+			return "", ErrNoOffer
 		}
 		changed := x.changed
 		o.mu.Unlock()
@@ -192,7 +193,7 @@ func (x *exchange) touch() {
 func (s *Steward) PutOffer(state *playtest.State, person playtest.Person, request, offer string) error {
 	l := s.loop(state.Session)
 	if l == nil {
-		return ErrNotRunning
+		return s.absent()
 	}
 	r, waiting := state.RequestOf(person.ID)
 	switch {
@@ -213,7 +214,18 @@ func (s *Steward) PutOffer(state *playtest.State, person playtest.Person, reques
 func (s *Steward) Answer(ctx context.Context, session string, person playtest.Person, request string) (string, error) {
 	l := s.loop(session)
 	if l == nil {
-		return "", ErrNotRunning
+		return "", s.absent()
 	}
 	return l.offers.wait(ctx, person.ID, request)
+}
+
+// absent is why there is no loop for a session: it is over, or this steward ends, and the page has to send its
+// offer to the next one.
+func (s *Steward) absent() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx != nil && s.ctx.Err() != nil {
+		return ErrNoOffer
+	}
+	return ErrNotRunning
 }

@@ -47,14 +47,19 @@ type Config struct {
 // Timing is how patient the steward is.
 type Timing struct {
 	// FirstPoll is the pause before the second look at the stream session in a hand-over; it grows
-	// by half each time up to IdlePoll. GameLift Streams' quota for GetStreamSession is not
-	// published; 200 ms is for AWS, the local service takes more.
+	// by half each time up to IdlePoll. The default is for AWS; the local service takes more.
 	FirstPoll time.Duration
-	IdlePoll  time.Duration // between two looks when nothing is going on
+	IdlePoll  time.Duration // between two looks when nothing is going on; more with many sessions
+	Look      time.Duration // how long one look may take
 	Offer     time.Duration // how long the requester's page may take to send its offer
 	Release   time.Duration // how long the holder's page may take to let go
+	Answer    time.Duration // how long the service may take to answer an offer, all tries together
 	Connect   time.Duration // from the answer to the new client being connected
 	Grace     time.Duration // overrides the policy's grace of a lost holder; 0: the policy's
+	// Calls is how many looks, and how many connections, all sessions together ask for in a second. As
+	// many may come at once, so the worst second has twice as many: by default all that the service allows,
+	// or more, where FirstPoll is set for a service that takes more.
+	Calls int
 }
 
 func (t Timing) withDefaults() Timing {
@@ -64,33 +69,46 @@ func (t Timing) withDefaults() Timing {
 	}{
 		{&t.FirstPoll, 200 * time.Millisecond},
 		{&t.IdlePoll, time.Second},
+		{&t.Look, 3 * time.Second},
 		{&t.Offer, 5 * time.Second},
 		{&t.Release, 5 * time.Second},
+		{&t.Answer, 10 * time.Second}, // "normally within 5 s", so there is time for a second try
 		{&t.Connect, 10 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
 	}
+	if t.Calls <= 0 {
+		t.Calls = max(defaultCalls, int(time.Second/t.FirstPoll))
+	}
 	return t
 }
 
+// defaultCalls is half of what GameLift Streams allows an account in a second; see calls.
+const defaultCalls = 10
+
 // Steward runs all sessions of a backend.
 type Steward struct {
-	cfg Config
+	cfg   Config
+	calls *calls
 
 	mu     sync.Mutex // protects the fields below; never held over I/O
 	loops  map[string]*loop
 	ctx    context.Context // of Run; nil before
 	closed bool
 	wg     sync.WaitGroup
+	ready  chan struct{} // closed when Run has taken up the running sessions
 }
 
 // New makes a steward; Run sets it to work.
 func New(cfg Config) *Steward {
 	cfg.Timing = cfg.Timing.withDefaults()
-	return &Steward{cfg: cfg, loops: map[string]*loop{}}
+	return &Steward{cfg: cfg, calls: newCalls(cfg.AWS, cfg.Timing), loops: map[string]*loop{}, ready: make(chan struct{})}
 }
+
+// Ready is closed when Run has taken up the sessions that were running: before, they seem to be over.
+func (s *Steward) Ready() <-chan struct{} { return s.ready }
 
 // Run takes up the sessions that the store says are running and works until ctx ends. It ends no
 // session: a restarted backend finds them again.
@@ -105,6 +123,7 @@ func (s *Steward) Run(ctx context.Context) error {
 	for _, record := range running {
 		s.take(record)
 	}
+	close(s.ready)
 	<-ctx.Done()
 	s.mu.Lock()
 	s.closed = true
@@ -127,6 +146,13 @@ func (s *Steward) loop(session string) *loop {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.loops[session]
+}
+
+// running is how many sessions there are.
+func (s *Steward) running() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.loops)
 }
 
 // take starts the loop of a session.
