@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"hotseat/backend/playtest"
@@ -38,6 +37,7 @@ type doneMsg struct {
 	took time.Duration // until the answer
 	err  error
 	then func() tea.Cmd // run on success, on the model's goroutine
+	back *reversal      // what undoes it; nil if nothing does
 }
 
 func (m *Model) done(msg doneMsg) tea.Cmd {
@@ -47,6 +47,12 @@ func (m *Model) done(msg doneMsg) tea.Cmd {
 	}
 	if m.toast.busy || m.toast.text == "" { // else the log was quicker and told more
 		m.say(toneGood, msg.said+" in "+took(msg.took))
+		if msg.back != nil {
+			m.toast.text += " · " + m.keys[actUndo].Help().Key + " undoes"
+		}
+	}
+	if m.reversal = msg.back; m.reversal != nil {
+		m.reversal.until = m.at.Add(holdTime)
 	}
 	if msg.then != nil {
 		return msg.then()
@@ -64,7 +70,7 @@ func refusalText(err error) string {
 
 // act starts an action and says so within this frame.
 func (m *Model) act(doing, done string, call func(context.Context) error, then func() tea.Cmd) tea.Cmd {
-	m.toast = toast{text: doing, tone: toneQuiet, since: m.at, busy: true}
+	m.toast = toast{text: doing + " …", tone: toneQuiet, since: m.at, busy: true}
 	ctx, now := m.ctx, m.opts.Now
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, actionTimeout)
@@ -75,102 +81,150 @@ func (m *Model) act(doing, done string, call func(context.Context) error, then f
 	}
 }
 
-// mayAct says why nothing can be done in a session, or "".
-func (m *Model) mayAct(b *board) string {
-	switch {
-	case b == nil:
-		return "there is no playtest here: n starts one"
-	case m.opts.ReadOnly:
-		return "this console is read-only"
-	case b.ended():
-		return "this playtest ended"
+// actBack starts an action that something may undo.
+func (m *Model) actBack(a asked, back *reversal) tea.Cmd {
+	cmd := m.act(a.doing, a.done, func(ctx context.Context) error { return a.call(ctx, m.net) }, nil)
+	return func() tea.Msg {
+		msg := cmd().(doneMsg)
+		msg.back = back
+		return msg
+	}
+}
+
+// actor is the person at this console.
+func (m *Model) actor() actor { return actor{me: m.me, readOnly: m.opts.ReadOnly, at: m.at} }
+
+// carryOut does what an order about a session asks for: at once, after a question, or held back for a
+// while, by how hard it is to undo.
+func (m *Model) carryOut(o order, b *board) tea.Cmd {
+	if why := m.actor().why(o.cmd.action, b); why != "" {
+		m.say(toneWarn, why)
+		return nil
+	}
+	chosen, _ := m.chosenRequest(b)
+	if why := o.settle(b, chosen); why != "" {
+		m.say(toneWarn, why)
+		return nil
+	}
+	a, ok := o.asks(b, m.at)
+	if !ok {
+		return nil
+	}
+	send := func() tea.Cmd {
+		return m.actBack(a, o.reversal(b.info.ID))
+	}
+	name := o.person.Name
+	switch o.cmd.name {
+	case "remove":
+		return m.hold(a.doing, name+" loses place and picture, and can come back", send)
+	case "ban":
+		lines := []string{name + " is put out now and can neither watch nor speak again.", "Lift it with b or :unban."}
+		m.askFirst("ban "+name+"?", lines, send)
+		return nil
+	case "end":
+		m.askFirst(b.endQuestion(), b.endLines(m.at), send)
+		return nil
+	}
+	return send()
+}
+
+// why says why an action can do nothing here and now, "" if it can.
+func (m *Model) why(name string, b *board) string {
+	if why := m.actor().why(name, b); why != "" {
+		return why
+	}
+	switch name {
+	case actUndo:
+		if m.held == nil && !m.reversible() {
+			return "nothing counts down that could be undone"
+		}
+	case actNextSession, actPrevSession, actSwitch:
+		if len(m.others()) == 0 {
+			return "there is no other playtest"
+		}
+	case actNextMatch, actPrevMatch:
+		if m.open == "" || m.view.filters[paneChat] == "" {
+			return "search the chat first: " + m.keys[actFilter].Help().Key
+		}
+	case actFilter:
+		if m.open != "" && !m.view.focus.listed() {
+			return "there is nothing to filter in " + m.view.focus.String()
+		}
+	case actReport:
+		if b == nil {
+			return "there is no playtest here: n starts one"
+		}
+	case actAccess:
+		if len(m.opts.Access) == 0 {
+			return "there are no sign-ins to show: only the demo has them"
+		}
+	case actOpen:
+		if b == nil {
+			return "there is no playtest to open: n starts one"
+		}
+	case actSave:
+		if m.report == nil || m.report.of == nil {
+			return "open the report first: R"
+		}
 	}
 	return ""
 }
 
-// decide takes the keys that act on a session, in the lobby and on its screen. ok is false if the
-// key is none of them.
-func (m *Model) decide(msg tea.KeyPressMsg, b *board) (cmd tea.Cmd, ok bool) {
-	k := m.keys
-	if !key.Matches(msg, k.Approve, k.Deny, k.DenyWhy, k.TakeBack, k.Mark, k.Write, k.End) {
+// do does what an action says, or tells why it cannot. Keys, palette and clicks come here.
+func (m *Model) do(name string) tea.Cmd {
+	b := m.subject()
+	if why := m.why(name, b); why != "" {
+		m.say(toneWarn, why)
+		return nil
+	}
+	if cmd, ok := m.doSeat(name, b); ok {
+		return cmd
+	}
+	return m.doView(name, b)
+}
+
+// subject is the session that actions are about: the open one, or the chosen one of the lobby.
+func (m *Model) subject() *board {
+	if m.open != "" {
+		return m.board(m.open)
+	}
+	return m.chosenBoard()
+}
+
+// doSeat does the actions about seat and people; b is a session in which they can be done.
+func (m *Model) doSeat(name string, b *board) (cmd tea.Cmd, ok bool) {
+	switch name {
+	case actApprove:
+		return m.carryOut(order{cmd: commandNamed("approve")}, b), true
+	case actDeny:
+		return m.carryOut(order{cmd: commandNamed("deny")}, b), true
+	case actDenyWhy:
+		r, _ := m.chosenRequest(b)
+		m.ask(promptDeny, b.info.ID, r, "reason for "+r.Person.Name)
+	case actGive:
+		return m.pressGive(b), true
+	case actTakeBack:
+		m.confirmTakeBack(b)
+	case actLock:
+		return m.pressLock(b), true
+	case actMute:
+		return m.pressMute(b), true
+	case actRemove:
+		return m.pressRemove(b), true
+	case actBan:
+		return m.pressBan(b), true
+	case actSlow:
+		return m.pressSlow(b), true
+	case actMark:
+		m.ask(promptMark, b.info.ID, playtest.Request{Since: m.at.Add(-markBack).UnixMilli()}, "mark 5 s ago")
+	case actWrite:
+		m.ask(promptChat, b.info.ID, playtest.Request{}, "say")
+	case actEnd:
+		return m.carryOut(order{cmd: commandNamed("end")}, b), true
+	default:
 		return nil, false
 	}
-	if why := m.mayAct(b); why != "" {
-		m.say(toneWarn, why)
-		return nil, true
-	}
-	switch {
-	case key.Matches(msg, k.Approve):
-		return m.approve(b), true
-	case key.Matches(msg, k.Deny):
-		return m.deny(b, ""), true
-	case key.Matches(msg, k.DenyWhy):
-		if r, ok := m.chosenRequest(b); ok {
-			m.ask(promptDeny, b.info.ID, r, "reason for "+r.Person.Name)
-		} else {
-			m.say(toneWarn, "nobody waits for the seat")
-		}
-	case key.Matches(msg, k.TakeBack):
-		m.confirmTakeBack(b)
-	case key.Matches(msg, k.Mark):
-		if m.me.Role != playtest.RoleLead {
-			m.say(toneWarn, "only a QA lead sets marks")
-			return nil, true
-		}
-		m.ask(promptMark, b.info.ID, playtest.Request{Since: m.at.Add(-markBack).UnixMilli()}, "mark 5 s ago")
-	case key.Matches(msg, k.Write):
-		m.ask(promptChat, b.info.ID, playtest.Request{}, "say")
-	case key.Matches(msg, k.End):
-		m.confirmEnd(b)
-	}
 	return nil, true
-}
-
-func (m *Model) approve(b *board) tea.Cmd {
-	if h := b.state.Handover; h != nil {
-		m.say(toneWarn, fmt.Sprintf("the seat is on its way to %s; decide again in a moment", h.Request.Person.Name))
-		return nil
-	}
-	r, ok := m.chosenRequest(b)
-	if !ok {
-		m.say(toneWarn, "nobody waits for the seat")
-		return nil
-	}
-	if why := m.mayDecide(b); why != "" {
-		m.say(toneWarn, why)
-		return nil
-	}
-	id := b.info.ID
-	return m.act("giving the seat to "+r.Person.Name+" …", "approved "+r.Person.Name, func(ctx context.Context) error {
-		return m.net.Approve(ctx, id, r.ID)
-	}, nil)
-}
-
-func (m *Model) deny(b *board, reason string) tea.Cmd {
-	r, ok := m.chosenRequest(b)
-	if !ok {
-		m.say(toneWarn, "nobody waits for the seat")
-		return nil
-	}
-	return m.denyRequest(b, r, reason)
-}
-
-func (m *Model) denyRequest(b *board, r playtest.Request, reason string) tea.Cmd {
-	if why := m.mayDecide(b); why != "" {
-		m.say(toneWarn, why)
-		return nil
-	}
-	id := b.info.ID
-	return m.act("denying "+r.Person.Name+" …", "denied "+r.Person.Name, func(ctx context.Context) error {
-		return m.net.Deny(ctx, id, r.ID, reason)
-	}, nil)
-}
-
-func (m *Model) mayDecide(b *board) string {
-	if m.me.Role == playtest.RoleLead || b.seat().HeldBy(m.me.ID) {
-		return ""
-	}
-	return "only the person in the seat or a QA lead decides about requests"
 }
 
 // chosenRequest is the request under the queue's cursor, else the first.
@@ -190,70 +244,38 @@ func (m *Model) chosenRequest(b *board) (playtest.Request, bool) {
 }
 
 func (m *Model) confirmTakeBack(b *board) {
-	holder := b.seat().Holder
-	switch {
-	case b.state.Handover != nil:
-		m.say(toneWarn, "the seat is on its way to "+b.state.Handover.Request.Person.Name)
-	case holder == nil:
-		m.say(toneWarn, "nobody has the seat")
-	case m.me.Role != playtest.RoleLead && !b.seat().HeldBy(m.me.ID):
-		m.say(toneWarn, "only a QA lead takes the seat back")
-	default:
-		id, name := b.info.ID, holder.Name
-		m.askFirst("take the seat back?", []string{name + " stops playing at once.", "The broadcast goes on; the seat is then free."}, func() tea.Cmd {
-			return m.act("taking the seat back …", "took the seat back from "+name, func(ctx context.Context) error {
-				return m.net.TakeBack(ctx, id, "")
-			}, nil)
-		})
-	}
+	lines := []string{b.seat().Holder.Name + " stops playing at once.", "The broadcast goes on; the seat is then free."}
+	m.askFirst("take the seat back?", lines, func() tea.Cmd { return m.carryOut(order{cmd: commandNamed("reclaim")}, b) })
 }
 
-func (m *Model) confirmEnd(b *board) {
-	if m.me.Role != playtest.RoleLead {
-		m.say(toneWarn, "only a QA lead ends a playtest")
-		return
-	}
-	id, title := b.info.ID, b.title()
+func (b *board) endQuestion() string { return "end " + b.title() + "?" }
+
+// endLines say what ending a session does.
+func (b *board) endLines(now time.Time) []string {
 	lines := []string{"It ends for everybody: the game closes, the log stays."}
 	if h := b.seat().Holder; h != nil {
 		lines = append(lines, h.Name+" is playing.")
 	}
-	if n := b.watching(m.at); n > 0 {
+	if n := b.watching(now); n > 0 {
 		lines = append(lines, fmt.Sprintf("%d watching.", n))
 	}
-	m.askFirst("end "+title+"?", lines, func() tea.Cmd {
-		return m.act("ending "+title+" …", "ended "+title, func(ctx context.Context) error {
-			return m.net.EndSession(ctx, id)
-		}, nil)
-	})
+	return lines
 }
 
 // applicationsMsg is the answer to the key that starts a playtest.
 type applicationsMsg struct {
 	list []client.Application
+	game string // what was typed after the command
 	err  error
 }
 
-func (m *Model) askApplications() tea.Cmd {
+func (m *Model) askApplications(game string) tea.Cmd {
 	m.toast = toast{text: "looking for games …", since: m.at, busy: true}
 	ctx, net := m.ctx, m.net
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, actionTimeout)
 		defer cancel()
 		list, err := net.Applications(ctx)
-		return applicationsMsg{list, err}
+		return applicationsMsg{list, game, err}
 	}
-}
-
-// enter opens a session's screen.
-func (m *Model) enter(id string) tea.Cmd {
-	m.open, m.cursor, m.view = id, id, newSessionView()
-	m.board(id)
-	return func() tea.Msg { m.net.Open(id); return nil }
-}
-
-// leave goes back to the lobby.
-func (m *Model) leave() tea.Cmd {
-	m.open = ""
-	return func() tea.Msg { m.net.Open(""); return nil }
 }

@@ -30,9 +30,14 @@ type board struct {
 	trimmed  int // lines of chat that were let go of: chat[i] is the line trimmed+i of the session
 	timeline []moment
 	outcomes []playtest.Outcome // of requests, newest last
-	steps    []client.Step      // of the running hand-over
-	presence map[presenceKey]client.Presence
+	steps    []client.Step      // of the hand-over that runs, or ran last
+	last     *handover          // that ended last
+	turns    []turn             // oldest first
 
+	statusSince int64 // Unix milliseconds of the stream session's last change; 0: none was heard of
+	presence    map[presenceKey]client.Presence
+
+	offline                     bool // this console is
 	health                      *client.Health
 	fps, bitrate, encode, delay []float64 // one value a heartbeat
 	picture                     *client.Picture
@@ -85,10 +90,12 @@ func (b *board) setInfo(s client.Session) {
 // apply moves the board forward by one event of the log, which must be in order.
 func (b *board) apply(e playtest.Event) {
 	e = safeEvent(e)
-	before := handoverOf(b.state)
+	before := b.state.Handover
 	b.state.Apply(e)
-	if handoverOf(b.state) != before {
-		b.steps = nil
+	b.keepHandover(before, e)
+	b.keepTurns(e)
+	if e.Action == playtest.ActionSessionState {
+		b.statusSince = e.Timestamp
 	}
 	if e.RequestID != "" {
 		if o, ok := b.state.OutcomeOf(e.RequestID); ok && (e.Action == playtest.ActionTakeoverDeny || e.Action == playtest.ActionTakeoverCancel) {
@@ -273,14 +280,6 @@ func safePointer(p *playtest.Person) *playtest.Person {
 }
 
 // safeEvent makes every text of an event safe.
-// handoverOf is the request whose hand-over runs, "" for none.
-func handoverOf(s playtest.State) string {
-	if s.Handover == nil {
-		return ""
-	}
-	return s.Handover.Request.ID
-}
-
 func safeEvent(e playtest.Event) playtest.Event {
 	e.Actor = safePerson(e.Actor)
 	e.Requester, e.From = safePointer(e.Requester), safePointer(e.From)

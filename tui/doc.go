@@ -11,6 +11,11 @@
 // width and height; layout.go cuts the screen into rectangles for them. Colours are tokens
 // (theme.go), and no meaning rests on colour alone.
 //
+// What can be done stands in two tables: actions (action.go), each with a name, its keys and what it does,
+// from which come keys, help, palette and the names that preferences bind; and commands (command.go), one
+// grammar for the line after ":" and for the lines of Plain. Both end in an order (order.go), which is
+// either refused with a reason before it is sent, or sent and answered with a toast.
+//
 // Text from people passes safe (safe.go) once, when it enters the model; nothing else that comes
 // from outside may reach the terminal.
 package tui

@@ -3,37 +3,145 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"hotseat/tui/client"
+	"hotseat/tui/prefs"
 )
 
-// startForm chooses what a new playtest is; every field is a choice, so nothing can be mistyped.
+// startForm chooses what a new playtest is; every field is a choice, so nothing can be mistyped. What
+// was chosen last is what it begins with.
 type startForm struct {
 	fields       []field
 	at           int
 	applications []string // ids, as the first field's choices
+	location     string   // kept as it was: the backend chooses
 }
 
+// field is a line of the form. Its values are what its choices mean.
 type field struct {
 	label   string
 	choices []string
+	values  []int
 	chosen  int
 }
 
 func (f *field) move(by int) { f.chosen = (f.chosen + by + len(f.choices)) % len(f.choices) }
+
+func (f *field) value() int { return f.values[f.chosen] }
+
+// The form's fields, in their order.
+const (
+	fieldGame = iota
+	fieldSize
+	fieldRate
+	fieldBitrate
+	fieldEncoder
+	fieldLength
+)
 
 // The choices of the form. Sizes and rates are those that IVS Real-Time takes (up to 1280×720 at
 // 60 fps and 8,500 kbps, https://docs.aws.amazon.com/ivs/latest/RealTimeUserGuide/service-quotas.html).
 var (
 	sizes    = [][2]int{{1280, 720}, {960, 540}, {640, 360}}
 	rates    = []int{30, 60}
-	bitrates = []int{3000, 1500, 6000, 8500}
-	lengths  = []int{60, 30, 120, 240} // minutes
-	encoders = []string{"cpu", "gpu"}
+	bitrates = []int{1500, 3000, 6000, 8500}
+	lengths  = []int{30, 60, 120, 240} // minutes
 )
+
+// choices makes a field of numbers with one of them chosen, which is put in if it is not among them: a
+// person's preferences may hold any.
+func choices(label string, list []int, chosen int, word func(int) string) field {
+	values := slices.Clone(list)
+	if chosen > 0 && !slices.Contains(values, chosen) {
+		values = append(values, chosen)
+		slices.Sort(values)
+	}
+	f := field{label: label, values: values, chosen: max(0, slices.Index(values, chosen))}
+	for _, v := range values {
+		f.choices = append(f.choices, word(v))
+	}
+	return f
+}
+
+// newStartForm makes the form from the games that there are and what was chosen last.
+func newStartForm(games []client.Application, last prefs.StartForm) startForm {
+	f := startForm{location: last.Location}
+	game := field{label: "game"}
+	for i, a := range games {
+		name := a.Description
+		if name == "" {
+			name = a.ID
+		}
+		if a.ID == last.Application {
+			game.chosen = i
+		}
+		game.choices, game.values = append(game.choices, safe(name)), append(game.values, i)
+		f.applications = append(f.applications, a.ID)
+	}
+	size := field{label: "picture"}
+	shapes := sizes
+	if last.Width > 0 && last.Height > 0 && !slices.Contains(shapes, [2]int{last.Width, last.Height}) {
+		shapes = append([][2]int{{last.Width, last.Height}}, shapes...)
+	}
+	for i, s := range shapes {
+		if s == [2]int{last.Width, last.Height} {
+			size.chosen = i
+		}
+		size.choices, size.values = append(size.choices, fmt.Sprintf("%d × %d", s[0], s[1])), append(size.values, s[0]<<16|s[1])
+	}
+	encoder := field{label: "encoder", choices: prefs.Encoders, chosen: max(0, slices.Index(prefs.Encoders, last.Encoder))}
+	f.fields = []field{
+		fieldGame: game, fieldSize: size,
+		fieldRate:    choices("frames", rates, last.Framerate, func(v int) string { return fmt.Sprintf("%d fps", v) }),
+		fieldBitrate: choices("bitrate", bitrates, last.BitrateKbps, func(v int) string { return thousands(float64(v)) + " kbps" }),
+		fieldEncoder: encoder,
+		fieldLength:  choices("length", lengths, int(last.Length.Minutes()), func(v int) string { return fmt.Sprintf("%d min", v) }),
+	}
+	return f
+}
+
+// choice is what the form stands on, as it is remembered.
+func (f *startForm) choice() prefs.StartForm {
+	size := f.fields[fieldSize].value()
+	return prefs.StartForm{
+		Application: f.applications[f.fields[fieldGame].chosen], Location: f.location, Width: size >> 16, Height: size & 0xffff,
+		Framerate: f.fields[fieldRate].value(), BitrateKbps: f.fields[fieldBitrate].value(),
+		Encoder: prefs.Encoders[f.fields[fieldEncoder].chosen],
+		Length:  prefs.Duration{Duration: time.Duration(f.fields[fieldLength].value()) * time.Minute},
+	}
+}
+
+// startOf is a form's choice as the backend is asked.
+func startOf(c prefs.StartForm) client.Start {
+	return client.Start{
+		Application: c.Application, Width: c.Width, Height: c.Height, Framerate: c.Framerate,
+		VideoBitrateKbps: c.BitrateKbps, Encoder: c.Encoder, SessionLengthSeconds: int(c.Length.Seconds()),
+	}
+}
+
+// gameNamed finds the game whose id or description begins with a text, or holds it.
+func gameNamed(games []client.Application, text string) (client.Application, error) {
+	names := make([]string, len(games))
+	for i, a := range games {
+		if names[i] = safe(a.Description); names[i] == "" {
+			names[i] = a.ID
+		}
+	}
+	for _, same := range []func(a, b string) bool{strings.EqualFold, func(a, b string) bool { return strings.Contains(strings.ToLower(a), strings.ToLower(b)) }} {
+		for i, a := range games {
+			if same(a.ID, text) || same(names[i], text) {
+				return a, nil
+			}
+		}
+	}
+	return client.Application{}, fmt.Errorf("no game %s; there are %s", text, some(names))
+}
 
 func (m *Model) openForm(msg applicationsMsg) {
 	m.toast = toast{}
@@ -45,43 +153,22 @@ func (m *Model) openForm(msg applicationsMsg) {
 		m.say(toneWarn, "the backend knows no games; add an application first")
 		return
 	}
-	games := field{label: "game"}
-	for _, a := range msg.list {
-		name := a.Description
-		if name == "" {
-			name = a.ID
+	last := m.opts.Preferences.Start
+	if msg.game != "" {
+		game, err := gameNamed(msg.list, msg.game)
+		if err != nil {
+			m.say(toneWarn, err.Error())
+			return
 		}
-		games.choices = append(games.choices, safe(name))
+		last.Application = game.ID
 	}
-	size, rate, bitrate, length := field{label: "picture"}, field{label: "frames"}, field{label: "bitrate"}, field{label: "length"}
-	for _, s := range sizes {
-		size.choices = append(size.choices, fmt.Sprintf("%d × %d", s[0], s[1]))
-	}
-	for _, r := range rates {
-		rate.choices = append(rate.choices, fmt.Sprintf("%d fps", r))
-	}
-	for _, b := range bitrates {
-		bitrate.choices = append(bitrate.choices, thousands(float64(b))+" kbps")
-	}
-	for _, l := range lengths {
-		length.choices = append(length.choices, fmt.Sprintf("%d min", l))
-	}
-	fields := []field{games, size, rate, bitrate, {label: "encoder", choices: encoders}, length}
-	for i, old := range m.form.fields { // the last choice is kept
-		fields[i].chosen = min(old.chosen, len(fields[i].choices)-1)
-	}
-	ids := make([]string, len(msg.list))
-	for i, a := range msg.list {
-		ids[i] = a.ID
-	}
-	m.form = startForm{fields: fields, applications: ids}
-	m.overlay = overlayForm
+	m.form, m.overlay = newStartForm(msg.list, last), overlayForm
 }
 
 func (m *Model) formBox() []string {
 	s := m.styles
 	w := 30
-	for _, c := range m.form.fields[0].choices {
+	for _, c := range m.form.fields[fieldGame].choices {
 		w = max(w, min(ansi.StringWidth(c)+4, m.width-24))
 	}
 	var lines []string
@@ -112,26 +199,23 @@ func (m *Model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 		m.overlay = overlayNone
 	case "enter":
 		m.overlay = overlayNone
-		return m.start(f.start())
+		return m.start(f.choice())
 	}
 	return nil
 }
 
-// start is what the form stands on.
-func (f *startForm) start() client.Start {
-	chosen := func(i int) int { return f.fields[i].chosen }
-	size := sizes[chosen(1)]
-	return client.Start{
-		Application: f.applications[chosen(0)], Width: size[0], Height: size[1], Framerate: rates[chosen(2)],
-		VideoBitrateKbps: bitrates[chosen(3)], Encoder: encoders[chosen(4)], SessionLengthSeconds: lengths[chosen(5)] * 60,
-	}
-}
-
-// start asks for a new playtest and opens it when it is there.
-func (m *Model) start(what client.Start) tea.Cmd {
+// start asks for a new playtest, remembers the choice, and opens it when it is there.
+func (m *Model) start(what prefs.StartForm) tea.Cmd {
+	m.opts.Preferences.Start = what
+	remember, log := m.opts.Remember, m.opts.Log
 	var started client.Session
-	return m.act("starting a playtest …", "started", func(ctx context.Context) error {
-		s, err := m.net.StartSession(ctx, what)
+	return m.act("starting a playtest", "started", func(ctx context.Context) error {
+		if remember != nil {
+			if err := remember(what); err != nil { // the playtest matters more
+				log.Warn("the form's choice was not kept", "error", err)
+			}
+		}
+		s, err := m.net.StartSession(ctx, startOf(what))
 		started = s
 		return err
 	}, func() tea.Cmd {

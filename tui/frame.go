@@ -48,6 +48,11 @@ func (m *Model) paneTitle(s slot) string {
 	if len(s.tabs) == 0 {
 		return m.tabTitle(s.pane, s.pane == m.view.focus, true)
 	}
+	return strings.Join(m.tabTitles(s), "  ")
+}
+
+// tabTitles are the titles of a slot's tabs; those behind are only numbers where there is no room.
+func (m *Model) tabTitles(s slot) []string {
 	var parts []string
 	long := 0
 	for _, p := range s.tabs {
@@ -63,7 +68,7 @@ func (m *Model) paneTitle(s slot) string {
 			parts = append(parts, m.styles.muted.Render(fmt.Sprint(int(p))))
 		}
 	}
-	return strings.Join(parts, "  ")
+	return parts
 }
 
 func (m *Model) tabTitle(p pane, focused, shown bool) string {
@@ -119,7 +124,7 @@ func (m *Model) over(screen []string, box []string) []string {
 	x, y := max(0, (m.width-w)/2), max(0, (len(screen)-len(box))/2)
 	out := make([]string, len(screen))
 	for i, line := range screen {
-		flat := fit(ansi.Strip(line), m.width)
+		flat := strings.ReplaceAll(fit(ansi.Strip(line), m.width), "▀", " ") // a picture without its colours is stripes
 		if i < y || i >= y+len(box) {
 			out[i] = m.styles.faint.Render(flat)
 			continue

@@ -33,6 +33,8 @@ func (b *board) judge(now time.Time) (tone, string) {
 	switch {
 	case b.ended():
 		return toneQuiet, "over"
+	case b.offline: // the silence is ours
+		return toneQuiet, "not heard now"
 	case silent >= silentAfter:
 		return toneBad, fmt.Sprintf("silent %d s", int(silent/time.Second))
 	case h.State == "failing":

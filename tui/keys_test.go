@@ -23,6 +23,8 @@ func typed(m *Model, keys string) (last tea.Cmd) {
 			key = tea.KeyPressMsg{Code: tea.KeyEscape}
 		case '\t':
 			key = tea.KeyPressMsg{Code: tea.KeyTab}
+		case '\x10':
+			key = tea.KeyPressMsg{Code: 'p', Mod: tea.ModCtrl}
 		case ' ':
 			key = tea.KeyPressMsg{Code: tea.KeySpace, Text: " "}
 		}
@@ -227,7 +229,7 @@ func TestStartingIsAFormThatKeepsTheLastChoice(t *testing.T) {
 	}
 	settle(m, typed(m, "q"))
 	settle(m, typed(m, "n"))
-	if start := m.form.start(); start.Application != "a-maze" || start.Framerate != 60 {
+	if start := startOf(m.form.choice()); start.Application != "a-maze" || start.Framerate != 60 {
 		t.Errorf("the form begins with %+v", start)
 	}
 }

@@ -137,3 +137,16 @@ func (m *Model) step(by int) {
 	}
 	m.focusOn(p)
 }
+
+// tabAt is the tab at a column of a slot's upper edge.
+func (m *Model) tabAt(s slot, x int) (pane, bool) {
+	at := 3 // corner, edge, space
+	for i, title := range m.tabTitles(s) {
+		w := width(title)
+		if x >= at && x < at+w {
+			return s.tabs[i], true
+		}
+		at += w + 2
+	}
+	return 0, false
+}

@@ -4,53 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/bubbles/v2/key"
-	tea "charm.land/bubbletea/v2"
-
 	"hotseat/tui/client"
 )
 
 // previewWidth is the width from which the chosen session is shown beside the list.
 const previewWidth = 150
-
-func (m *Model) pressLobby(msg tea.KeyPressMsg) tea.Cmd {
-	b := m.chosenBoard()
-	if cmd, ok := m.decide(msg, b); ok {
-		return cmd
-	}
-	k := m.keys
-	switch {
-	case key.Matches(msg, k.Back):
-		return tea.Quit
-	case key.Matches(msg, k.New):
-		if m.opts.ReadOnly {
-			m.say(toneWarn, "this console is read-only")
-			return nil
-		}
-		return m.askApplications()
-	case key.Matches(msg, k.Open):
-		if b == nil {
-			m.say(toneWarn, "there is no playtest to open: n starts one")
-			return nil
-		}
-		return m.enter(b.info.ID)
-	case key.Matches(msg, k.Up):
-		m.moveCursor(-1)
-	case key.Matches(msg, k.Down):
-		m.moveCursor(1)
-	case key.Matches(msg, k.PageUp):
-		m.moveCursor(-m.height / 2)
-	case key.Matches(msg, k.PageDown):
-		m.moveCursor(m.height / 2)
-	case key.Matches(msg, k.Top):
-		m.moveCursor(-len(m.boards))
-	case key.Matches(msg, k.Bottom):
-		m.moveCursor(len(m.boards))
-	case key.Matches(msg, k.Next, k.Prev, k.Number, k.Zoom, k.Picture):
-		m.say(toneQuiet, "open a playtest first: enter")
-	}
-	return nil
-}
 
 func (m *Model) moveCursor(by int) {
 	list := m.sorted()
@@ -88,7 +46,11 @@ func (m *Model) lobbyHeader() string {
 func (m *Model) lobby(w, h int) []string {
 	list := m.sorted()
 	table, preview, access := m.lobbyLayout(list, w, h)
-	lines := m.frame(table.w, table.h, m.styles.bold.Render("playtests"), "", false, m.lobbyTable(list, table.w-4, table.h-2))
+	right := m.filterWord(0, len(list), m.all())
+	if m.sort != sortNeed {
+		right = strings.TrimSpace(right + "  " + m.styles.muted.Render("by "+sortWords[m.sort]))
+	}
+	lines := m.frame(table.w, table.h, m.styles.bold.Render("playtests"), right, false, m.lobbyTable(list, table.w-4, table.h-2))
 	switch chosen := m.chosenBoard(); {
 	case preview.w == 0:
 	case preview.x > 0:
@@ -106,7 +68,11 @@ func (m *Model) lobby(w, h int) []string {
 
 // lobbyLayout cuts the lobby's body; a rectangle without width is not drawn.
 func (m *Model) lobbyLayout(list []*board, w, h int) (table, preview, access rect) {
-	if n := len(m.accessLines()) + 2; len(m.opts.Access) > 0 && h-n >= 9 {
+	rows := 4
+	for _, b := range list {
+		rows += m.lobbyRow(b)
+	}
+	if n := len(m.accessLines()) + 2; len(m.opts.Access) > 0 && h-n >= max(9, rows) { // else u shows it
 		access = rect{0, h - n, w, n}
 	}
 	table = rect{0, 0, w, h - access.h}
@@ -118,10 +84,6 @@ func (m *Model) lobbyLayout(list []*board, w, h int) (table, preview, access rec
 		preview = rect{w - side, 0, side, table.h}
 		table.w -= side
 		return table, preview, access
-	}
-	rows := 4
-	for _, b := range list {
-		rows += m.lobbyRow(b)
 	}
 	if rows = max(rows, 8); w >= 96 && table.h-rows >= 12 {
 		preview = rect{0, rows, w, table.h - rows}
@@ -172,6 +134,9 @@ func (m *Model) lobbyColumns(w int) []lobbyColumn {
 	sidecar := lobbyColumn{"sidecar", 28, false, func(b *board) string {
 		t, word := b.judge(m.at)
 		if h := b.health; h != nil && !b.ended() && m.at.Sub(h.At) < silentAfter && h.State == "live" {
+			if t == toneBad { // the word says what the numbers would
+				return s.tone(t).Render(word)
+			}
 			if w < 96 {
 				return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf(" %.0f fps", h.FPS))
 			}
@@ -317,6 +282,8 @@ func (m *Model) emptyLobby(h int) []string {
 		if m.conn.Err != nil {
 			say = append(say, "", s.warn.Render("! "+safe(m.conn.Err.Error())), s.muted.Render("it is tried again by itself"))
 		}
+	case m.lobbyFilter != "" && m.all() > 0:
+		say = []string{s.bold.Render("No playtest has that in it."), "", s.muted.Render("esc shows all of them; / looks for something else.")}
 	case !m.listed:
 		say = []string{s.muted.Render("looking for playtests …")}
 	case m.opts.ReadOnly:

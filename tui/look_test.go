@@ -15,10 +15,15 @@ func TestLook(t *testing.T) {
 	if folder == "" {
 		t.Skip("HOTSEAT_LOOK names no folder")
 	}
-	for _, s := range scenes() {
+	for _, s := range append(scenes(), moreScenes()...) {
 		for _, size := range goldenSizes {
 			name := fmt.Sprintf("%s-%dx%d.ansi", s.name, size[0], size[1])
 			if err := os.WriteFile(filepath.Join(folder, name), []byte(strings.Join(resize(s.make(), size[0], size[1]), "\n")), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range profiles[1:] {
+			if err := os.WriteFile(filepath.Join(folder, s.name+"-"+p.name+".ansi"), []byte(inProfile(t, s.make(), 120, 40, p.profile)), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

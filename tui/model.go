@@ -3,16 +3,16 @@ package tui
 import (
 	"context"
 	"fmt"
-	"slices"
+	"os"
 	"time"
 
 	"charm.land/bubbles/v2/help"
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
 	"hotseat/backend/playtest"
 	"hotseat/tui/client"
+	"hotseat/tui/graphics"
 )
 
 const (
@@ -47,11 +47,28 @@ type Model struct {
 	view    sessionView
 	picture bool // thumbnails are drawn
 
-	overlay overlay
-	confirm confirmation
-	form    startForm
-	prompt  *prompt
-	toast   toast
+	protocol graphics.Protocol // how they are drawn
+	drawn    drawing           // past the frame
+
+	overlay   overlay
+	confirm   confirmation
+	form      startForm
+	prompt    *prompt
+	line      *commandLine
+	filtering *filtering
+	chooser   *chooser
+	report    *reportScreen
+	toast     toast
+	held      *held
+	reversal  *reversal
+	holds     int // how often something was held: the id of the next
+
+	views       map[string]sessionView // of sessions that are not on the screen
+	history     []string               // of the command line, newest last
+	lobbyFilter string
+	sort        sortBy
+	found       found
+	helpTop     int // the first line of the help that is shown
 }
 
 // sessionView is where a person is in a session's screen.
@@ -60,12 +77,15 @@ type sessionView struct {
 	tab      pane // the pane last shown of the tabs
 	zoomed   bool
 	request  string // the chosen request, "" for the first
+	person   string // the chosen person, "" for the first
 	chatEnd  int    // the line after the last one shown, counted over the whole session; -1 follows
+	match    int    // the line of the chat that a search shows, counted from 1 over the whole session; 0: none
 	scrolled map[pane]int
+	filters  map[pane]string
 }
 
 func newSessionView() sessionView {
-	return sessionView{focus: paneQueue, tab: paneSidecar, chatEnd: -1, scrolled: map[pane]int{}}
+	return sessionView{focus: paneQueue, tab: paneSidecar, chatEnd: -1, scrolled: map[pane]int{}, filters: map[pane]string{}}
 }
 
 // Messages of the model beside Bubble Tea's.
@@ -79,8 +99,16 @@ type (
 func newModel(ctx context.Context, net backend, opts Options) *Model {
 	m := &Model{
 		ctx: ctx, net: net, opts: opts, at: opts.Now(), profile: colorprofile.TrueColor, dark: true, focused: true,
-		keys: newKeyMap(), help: help.New(), boards: map[string]*board{}, picture: true, view: newSessionView(),
+		keys: newKeyMap(opts.Preferences.Keys), help: help.New(), boards: map[string]*board{}, view: newSessionView(),
+		picture: opts.Preferences.Picture != "off", views: map[string]sessionView{},
 		conn: client.Connection{Phase: client.SigningIn, Since: opts.Now()},
+	}
+	environ := opts.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	if m.protocol = graphics.Named(opts.Preferences.Picture, environ); m.protocol == graphics.ProtocolOff {
+		m.protocol, m.picture = graphics.ProtocolBlocks, false
 	}
 	m.help.ShortSeparator = "  "
 	m.restyle()
@@ -136,6 +164,14 @@ func (m *Model) tick(every time.Duration) tea.Cmd {
 
 // Update moves the console forward by one message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := m.update(msg)
+	if draw := m.draw(); draw != nil {
+		return m, tea.Batch(cmd, draw)
+	}
+	return m, cmd
+}
+
+func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.at = m.opts.Now()
 	if m.toast.text != "" && m.at.Sub(m.toast.since) > toastLife {
 		m.toast = toast{}
@@ -165,12 +201,22 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.focused = false
 	case doneMsg:
 		return m, m.done(msg)
+	case holdMsg:
+		if m.held != nil && m.held.id == msg.id {
+			return m, m.release()
+		}
+	case drawnMsg:
+		if m.drawn.turn == msg.turn && m.drawn.of == msg.of {
+			m.drawn = msg.drawing
+		}
+	case reportMsg:
+		m.gotReport(msg)
+	case savedMsg:
+		m.saved(msg)
 	case applicationsMsg:
 		m.openForm(msg)
 	case tea.PasteMsg:
-		if m.prompt != nil {
-			m.prompt.paste(msg.Content)
-		}
+		m.paste(msg.Content)
 	case tea.MouseClickMsg:
 		return m, m.click(msg.Mouse())
 	case tea.MouseWheelMsg:
@@ -181,36 +227,14 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// press finds who takes a key: the prompt, then an overlay, then the screen.
-func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
-	switch {
-	case key.Matches(msg, m.keys.Abort):
-		return tea.Quit
-	case m.prompt != nil:
-		return m.pressPrompt(msg)
-	case m.overlay != overlayNone:
-		return m.pressOverlay(msg)
-	case key.Matches(msg, m.keys.Help):
-		m.overlay = overlayHelp
-		return nil
-	case key.Matches(msg, m.keys.Access):
-		if len(m.opts.Access) == 0 {
-			m.say(toneQuiet, "there are no sign-ins to show: only the demo has them")
-			return nil
-		}
-		m.overlay = overlayAccess
-		return nil
-	case m.open == "":
-		return m.pressLobby(msg)
-	}
-	return m.pressSession(msg)
-}
-
 // absorb takes what the network heard. The returned command rings the bell, if someone needs the
 // person at a terminal that is not looked at.
 func (m *Model) absorb(u client.Update) tea.Cmd {
 	if u.Connection != nil {
 		m.conn = *u.Connection
+		for _, b := range m.boards {
+			b.offline = m.conn.Phase != client.Live
+		}
 	}
 	if u.Me != nil {
 		m.me = safePerson(*u.Me)
@@ -218,7 +242,7 @@ func (m *Model) absorb(u client.Update) tea.Cmd {
 	if u.Sessions != nil {
 		m.absorbList(u.Sessions)
 	}
-	ring := false
+	call := ""
 	for _, e := range u.Events {
 		b := m.board(e.Session)
 		if e.Seq <= b.state.Seq {
@@ -227,14 +251,16 @@ func (m *Model) absorb(u client.Update) tea.Cmd {
 		b.apply(e)
 		if m.at.Sub(e.Time()) < recent {
 			m.news(b, e)
-			ring = ring || e.Action == playtest.ActionTakeoverRequest && b.state.Position(e.RequestID) > 0
+			if e.Action == playtest.ActionTakeoverRequest && b.state.Position(e.RequestID) > 0 {
+				call = safeEvent(e).Requester.Name + " asks for the seat of " + b.title()
+			}
 		}
 	}
 	for id, live := range u.Live {
 		m.board(id).applyLive(live, m.at)
 	}
-	if ring && !m.focused {
-		return tea.Raw("\a")
+	if call != "" && !m.focused {
+		return m.ring(call)
 	}
 	return nil
 }
@@ -278,37 +304,6 @@ func (m *Model) news(b *board, e playtest.Event) {
 	case playtest.ActionSessionEnded:
 		m.say(toneQuiet, b.title()+" ended"+because(e.Reason))
 	}
-}
-
-// sorted is the lobby's order: who needs someone, then what runs, then the newest.
-func (m *Model) sorted() []*board {
-	list := make([]*board, 0, len(m.boards))
-	for _, b := range m.boards {
-		if b.listed || b.state.Seq > 0 {
-			list = append(list, b)
-		}
-	}
-	slices.SortFunc(list, func(a, b *board) int {
-		na, _ := a.need(m.at)
-		nb, _ := b.need(m.at)
-		switch {
-		case na != nb:
-			return nb - na
-		case a.ended() != b.ended():
-			if a.ended() {
-				return 1
-			}
-			return -1
-		}
-		if c := b.startedAt().Compare(a.startedAt()); c != 0 {
-			return c
-		}
-		if a.info.ID < b.info.ID {
-			return -1
-		}
-		return 1
-	})
-	return list
 }
 
 // chosenBoard is the lobby's chosen session, the first if the chosen one is gone.

@@ -6,7 +6,12 @@ import (
 	"log/slog"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
+	"hotseat/backend/events"
+	"hotseat/backend/playtest"
 	"hotseat/tui/client"
+	"hotseat/tui/prefs"
 )
 
 // Access is one way in that the console shows to a stranger, such as the demo's accounts.
@@ -16,10 +21,11 @@ type Access struct {
 	Password string
 }
 
-// Options of Run and Plain. URL, Email and Password are needed.
+// Options of Run and Plain. URL is needed, and Token or Email and Password.
 type Options struct {
-	URL             string // of the backend: http://127.0.0.1:8470
-	Email, Password string // of the account that the console signs in with
+	URL             string             // of the backend: http://127.0.0.1:8470
+	Email, Password string             // of the account that the console signs in with
+	Token           events.Credentials // used instead of Email and Password when set
 
 	Banner  string   // a line above Access, such as where everything runs
 	Access  []Access // shown in the lobby and with the key u; leave empty outside of demos
@@ -27,8 +33,13 @@ type Options struct {
 
 	ReadOnly       bool   // for observers: nothing is sent but presence
 	InitialSession string // opened at once; Plain hears only this one
-	Theme          Theme  // zero: as the terminal is
+	Theme          Theme  // zero: as Preferences say
 	JSON           bool   // Plain writes events as JSON lines
+
+	Preferences prefs.Preferences           // zero: those of prefs.Default
+	Remember    func(prefs.StartForm) error // keeps the form's last choice; nil: until the console ends
+	Resize      <-chan tea.WindowSizeMsg    // of a terminal that is elsewhere; nil: the terminal's own signals
+	Size        tea.WindowSizeMsg           // of such a terminal at the start
 
 	Log     *slog.Logger     // default: nothing is logged, since the screen is taken
 	Now     func() time.Time // default time.Now
@@ -43,6 +54,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Preferences.Theme == "" {
+		o.Preferences = prefs.Default()
+	}
+	if theme, err := ThemeByName(o.Preferences.Theme); err == nil && o.Theme.Name == "" {
+		o.Theme = theme
 	}
 	if o.PageURL == "" {
 		o.PageURL = o.URL
@@ -63,6 +80,13 @@ type backend interface {
 	Applications(ctx context.Context) ([]client.Application, error)
 	StartSession(ctx context.Context, start client.Start) (client.Session, error)
 	EndSession(ctx context.Context, session string) error
+	Give(ctx context.Context, session, userID, reason string) error
+	Lock(ctx context.Context, session string, locked bool, reason string) error
+	Mute(ctx context.Context, session, userID string, muted bool, reason string) error
+	Remove(ctx context.Context, session, userID, reason string) error
+	Ban(ctx context.Context, session, userID string, banned bool, reason string) error
+	SlowMode(ctx context.Context, session string, every time.Duration) error
+	Log(ctx context.Context, session string) ([]playtest.Event, error)
 }
 
 var _ backend = (*client.Client)(nil)

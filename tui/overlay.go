@@ -1,9 +1,6 @@
 package tui
 
 import (
-	"strings"
-
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -34,11 +31,11 @@ func (m *Model) askFirst(title string, lines []string, then func() tea.Cmd) {
 func (m *Model) pressOverlay(msg tea.KeyPressMsg) tea.Cmd {
 	switch m.overlay {
 	case overlayConfirm:
-		switch {
-		case key.Matches(msg, m.keys.Yes):
+		switch msg.String() {
+		case "y", "enter":
 			m.overlay = overlayNone
 			return m.confirm.then()
-		case key.Matches(msg, m.keys.No):
+		case "n", "esc", "q":
 			m.overlay = overlayNone
 			m.say(toneQuiet, "nothing changed")
 		}
@@ -48,7 +45,11 @@ func (m *Model) pressOverlay(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch msg.String() {
 	case "esc", "q", "enter", "?", "u":
-		m.overlay = overlayNone
+		m.overlay, m.helpTop = overlayNone, 0
+	case "down", "j", "pgdown", "space":
+		m.helpTop++
+	case "up", "k", "pgup":
+		m.helpTop = max(0, m.helpTop-1)
 	}
 	return nil
 }
@@ -71,18 +72,6 @@ func (m *Model) confirmBox() []string {
 	lines := append([]string{}, m.confirm.lines...)
 	lines = append(lines, "", m.styles.key.Render("y")+m.styles.muted.Render(" yes     ")+m.styles.key.Render("n")+m.styles.muted.Render(" no"))
 	return m.box(m.styles.warn.Render(m.confirm.title), "", lines)
-}
-
-func (m *Model) helpBox() []string {
-	h := m.help
-	groups := m.fullHelp()
-	if m.width < 76 { // one column below the other does not fit a small screen: two columns do
-		groups = [][]key.Binding{append(append([]key.Binding{}, groups[0]...), groups[2][:2]...), append(append([]key.Binding{}, groups[1]...), groups[2][4:]...)}
-	}
-	h.SetWidth(m.width)
-	lines := strings.Split(h.FullHelpView(groups), "\n")
-	lines = append(lines, "", m.styles.muted.Render("the mouse works too: click a pane or a row, turn the wheel"))
-	return m.box(m.styles.accent.Render("all keys"), m.styles.muted.Render("esc closes"), lines)
 }
 
 // accessLines tell a stranger where the page is and how to get in.

@@ -10,19 +10,61 @@ import (
 	"hotseat/backend/playtest"
 )
 
-// chatPane: what people say. It follows the newest line until somebody scrolls up.
+// replyFrom is the height from which the chat has a line to write in at its end.
+const replyFrom = 8
+
+// timesFrom is the width from which lines have their time.
+const timesFrom = 36
+
+// chatPane: what people say. It follows the newest line until somebody scrolls up. The last line is
+// for the answer.
 func (m *Model) chatPane(b *board, w, h int) (right string, body []string) {
 	s := m.styles
-	if len(b.chat) == 0 {
-		return "", []string{s.muted.Render("nobody has said anything yet"), s.muted.Render("i writes")}
+	reply := h >= replyFrom
+	if reply {
+		h -= 2
+	}
+	if words := m.view.filters[paneChat]; words != "" {
+		at, all := m.matches(b)
+		right = m.filterWord(paneChat, at, all) + s.muted.Render(" n/N")
 	}
 	if m.view.chatEnd >= 0 {
 		if newer := b.trimmed + len(b.chat) - m.view.chatEnd; newer > 0 {
-			right = s.warn.Render(fmt.Sprintf("%d new ↓ G", newer))
+			if right != "" {
+				right += "  "
+			}
+			right += s.warn.Render(fmt.Sprintf("%d new ↓ G", newer))
 		}
 	}
 	_, body = m.chatLines(b, w, h, m.view.chatEnd)
-	return right, body
+	if len(b.chat) == 0 {
+		body = []string{s.muted.Render("nobody has said anything yet")}
+	}
+	if !reply {
+		return right, body
+	}
+	for len(body) < h {
+		body = append(body, "")
+	}
+	return right, append(body, s.faint.Render(strings.Repeat("─", w)), m.replyLine(b, w))
+}
+
+// replyLine is where a person writes, or says how to begin, or why they cannot.
+func (m *Model) replyLine(b *board, w int) string {
+	s := m.styles
+	if m.prompt != nil && m.prompt.kind == promptChat && m.prompt.session == b.info.ID {
+		if input, _, _ := m.writing(); input != nil {
+			return ansi.Cut(fit(input.View(), w+1), 1, w+1) // without the prompt's margin
+		}
+	}
+	if why := m.actor().why(actWrite, b); why != "" {
+		return s.muted.Render("· " + why)
+	}
+	line := s.key.Render(m.keys[actWrite].Help().Key) + s.muted.Render(" writes to everybody")
+	if n := b.state.SlowSeconds; n > 0 {
+		line += s.muted.Render(fmt.Sprintf(" · slow mode: a line every %d s", n))
+	}
+	return line
 }
 
 // chatLines draws the lines before end (counted over the whole session; -1 is the newest), only as
@@ -37,6 +79,16 @@ func (m *Model) chatLines(b *board, w, h, end int) (shown int, body []string) {
 	for at > 0 && rows < h {
 		at--
 		block := m.chatLine(b.chat[at], w)
+		if words := m.view.filters[paneChat]; words != "" && m.open == b.info.ID && passes(b.chat[at].searchText(), words) {
+			gap := 5 // between the time and the name
+			if w < timesFrom {
+				gap = 0
+			}
+			for i, l := range block {
+				l = ansi.Cut(l, 0, gap) + m.styles.accent.Render("▌") + cutLeft(l, gap+1)
+				block[i] = m.highlight(l, w, b.trimmed+at+1 == m.view.match)
+			}
+		}
 		blocks = append(blocks, block)
 		rows += len(block)
 		shown++
@@ -54,7 +106,7 @@ func (m *Model) chatLine(l line, w int) []string {
 	s := m.styles
 	indent := 0
 	prefix := ""
-	if w >= 36 {
+	if w >= timesFrom {
 		prefix = s.dim.Render(time.UnixMilli(l.at).In(m.opts.Now().Location()).Format("15:04")) + "  "
 		indent = 7
 	}

@@ -2,117 +2,91 @@ package tui
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"time"
-
-	"hotseat/backend/playtest"
 )
 
-// attendee is a person of the people pane.
-type attendee struct {
-	person   playtest.Person
-	seat     int // 2 holds it, 1 waits, 0 neither
-	watching bool
-	seen     time.Time // zero: never on the live channel
-	client   string
-	seated   int
+// marks say what is special about somebody, for more than their colour.
+func (a attendee) marks() string {
+	switch {
+	case a.known.Banned:
+		return "banned"
+	case a.known.Muted:
+		return "muted"
+	}
+	return ""
 }
 
-// people are all who arrived or are here, those who matter most first.
-func (m *Model) people(b *board) []attendee {
-	all := map[string]*attendee{}
-	get := func(p playtest.Person) *attendee {
-		if all[p.ID] == nil {
-			all[p.ID] = &attendee{person: p}
-		}
-		return all[p.ID]
-	}
-	for _, p := range b.state.People {
-		get(p.Person).seated = p.Seated
-	}
-	for _, p := range b.presence {
-		a := get(p.Person)
-		if p.At.After(a.seen) {
-			a.seen, a.client = p.At, p.Client
-		}
-		a.watching = a.watching || p.Watching && m.at.Sub(p.At) < presenceLife
-	}
-	if h := b.seat().Holder; h != nil {
-		get(*h).seat = 2
-	}
-	for _, r := range b.state.Queue {
-		get(r.Person).seat = 1
-	}
-	list := make([]attendee, 0, len(all))
-	for _, a := range all {
-		list = append(list, *a)
-	}
-	slices.SortFunc(list, func(x, y attendee) int {
-		switch {
-		case x.seat != y.seat:
-			return y.seat - x.seat
-		case x.watching != y.watching:
-			if x.watching {
-				return -1
-			}
-			return 1
-		case x.person.Name != y.person.Name:
-			return strings.Compare(x.person.Name, y.person.Name)
-		}
-		return strings.Compare(x.person.ID, y.person.ID)
-	})
-	return list
+// peopleTop is the first person that is shown, so that the chosen one is.
+func (m *Model) peopleTop(list []attendee, h int) int {
+	return max(0, min(m.personAt(list)-h/2, len(list)-h))
 }
 
-// peoplePane: who is here, what they are, when they were last seen.
+// peoplePane: who is here, what they are and were in the seat, muted or not, when they were last seen.
 func (m *Model) peoplePane(b *board, w, h int) (right string, body []string) {
 	s := m.styles
 	list := m.people(b)
+	right = m.filterWord(panePeople, len(list), len(b.state.People))
 	if len(list) == 0 {
+		if right != "" {
+			return right, []string{s.muted.Render("nobody like that; esc shows all")}
+		}
 		return "", []string{s.muted.Render("nobody has come yet")}
 	}
-	if n := b.watching(m.at); n > 0 {
+	if n := b.watching(m.at); n > 0 && right == "" {
 		right = s.muted.Render(fmt.Sprintf("%d watching", n))
 	}
-	first := min(m.view.scrolled[panePeople], max(0, len(list)-h))
-	for _, a := range list[first:] {
-		if len(body) == h {
-			break
+	chosen, focused := m.personAt(list), m.view.focus == panePeople && m.open != ""
+	first := m.peopleTop(list, h)
+	for i := first; i < len(list) && len(body) < h; i++ {
+		a := list[i]
+		cursor := ""
+		if focused {
+			cursor = "  "
+			if i == chosen {
+				cursor = s.accent.Render("▸ ")
+			}
 		}
-		sign := s.faint.Render("○ ")
-		switch {
-		case a.seat == 2:
-			sign = s.accent.Render("◆ ")
-		case a.seat == 1:
-			sign = s.warn.Render("… ")
-		case a.watching:
-			sign = s.good.Render("● ")
-		}
-		left := sign + s.name(a.person.ID, a.person.Name) + s.muted.Render("  "+roleWord(a.person.Role))
-		if a.seated > 0 {
-			left += s.muted.Render(fmt.Sprintf(", seated ×%d", a.seated))
-		}
-		body = append(body, sides(left, s.muted.Render(m.lastSeen(a)), w))
+		line := sides(cursor+m.attendeeLine(a, w), m.connectionStyle(a), w)
+		body = append(body, m.highlight(line, w, focused && i == chosen))
 	}
 	return right, body
 }
 
-func (m *Model) lastSeen(a attendee) string {
-	switch {
-	case a.seen.IsZero():
-		return "–"
-	case a.watching:
-		return a.clientWord()
-	case m.at.Sub(a.seen) < presenceLife:
-		return "elsewhere"
+func (m *Model) connectionStyle(a attendee) string {
+	word := a.connectionWord(m.at)
+	if word == "banned" || word == "removed" {
+		return m.styles.warn.Render(word)
 	}
-	return "left " + clock(m.at.Sub(a.seen)) + " ago"
+	return m.styles.muted.Render(word)
 }
 
-func (a attendee) clientWord() string {
-	if a.client == "console" {
-		return "console"
+func (m *Model) attendeeLine(a attendee, w int) string {
+	s := m.styles
+	sign := s.faint.Render("○ ")
+	switch {
+	case a.known.Banned, a.known.Removed && a.known.Away:
+		sign = s.warn.Render("⊘ ")
+	case a.seat == 2:
+		sign = s.accent.Render("◆ ")
+	case a.seat == 1:
+		sign = s.warn.Render("… ")
+	case a.watching:
+		sign = s.good.Render("● ")
 	}
-	return "page"
+	left := sign + s.name(a.person.ID, a.person.Name)
+	if a.known.Muted {
+		left += s.warn.Render("  muted")
+	}
+	facts := []string{roleWord(a.person.Role)}
+	if roleWord(a.person.Role) == a.person.Name {
+		facts = nil
+	}
+	if a.known.Seated > 0 {
+		turns := fmt.Sprintf("seated ×%d", a.known.Seated)
+		if w >= 44 && a.held > 0 {
+			turns += " for " + clock(a.held)
+		}
+		facts = append(facts, turns)
+	}
+	return left + s.muted.Render("  "+strings.Join(facts, ", "))
 }

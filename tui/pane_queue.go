@@ -14,17 +14,31 @@ const hurry = 15 * time.Second
 // queuePane: who waits, since when, how long the request still lives; below, how others ended.
 func (m *Model) queuePane(b *board, w, h int) (right string, body []string) {
 	s := m.styles
-	queue := b.state.Queue
-	if len(queue) == 0 {
+	queue := m.queue(b)
+	if m.open == b.info.ID {
+		right = m.filterWord(paneQueue, len(queue), len(b.state.Queue))
+	}
+	if b.state.Locked && !b.ended() && right == "" {
+		right = s.warn.Render("⊘ locked")
+	}
+	if right != "" && len(queue) == 0 && len(b.state.Queue) > 0 {
+		body = append(body, s.muted.Render("nobody like that; esc shows all"))
+	} else if len(queue) == 0 {
 		body = append(body, s.muted.Render("nobody waits"))
-		if !b.ended() && h > 2 {
+		if b.state.Locked && !b.ended() && h > 2 {
+			body = append(body, s.muted.Render("requests are locked: l opens them"))
+		} else if !b.ended() && h > 2 {
 			body = append(body, s.muted.Render("people ask from the page"))
 		}
-	} else {
-		right = s.warn.Render(fmt.Sprintf("%d waiting", len(queue)))
+	} else if m.filter(paneQueue) == "" || m.open != b.info.ID {
+		word := fmt.Sprintf("%d waiting", len(queue))
+		if b.state.Locked {
+			word = "⊘ locked · " + word
+		}
+		right = s.warn.Render(word)
 	}
-	chosen := max(b.state.Position(m.view.request)-1, 0)
-	first := max(0, min(chosen-h/2, len(queue)-h))
+	chosen := m.requestAt(queue)
+	first := m.queueTop(queue, h)
 	for i := first; i < len(queue) && len(body) < h; i++ {
 		r := queue[i]
 		mark := "  "
@@ -40,7 +54,7 @@ func (m *Model) queuePane(b *board, w, h int) (right string, body []string) {
 		if w < 32 {
 			times = style.Render(clock(left) + " left")
 		}
-		line := sides(mark+s.muted.Render(fmt.Sprintf("%d ", i+1))+s.name(r.Person.ID, r.Person.Name), times, w)
+		line := sides(mark+s.muted.Render(fmt.Sprintf("%d ", b.state.Position(r.ID)))+s.name(r.Person.ID, r.Person.Name), times, w)
 		body = append(body, m.highlight(line, w, i == chosen && m.view.focus == paneQueue && m.open != ""))
 	}
 	if room := h - len(body) - 1; room > 0 && len(b.outcomes) > 0 {
@@ -69,4 +83,19 @@ func outcomeLine(o playtest.Outcome) string {
 		return "✗ " + o.Person.Name + " left"
 	}
 	return "✗ " + o.Person.Name + " withdrew"
+}
+
+// requestAt is the row of the chosen request, the first if it is gone.
+func (m *Model) requestAt(queue []playtest.Request) int {
+	for i, r := range queue {
+		if r.ID == m.view.request {
+			return i
+		}
+	}
+	return 0
+}
+
+// queueTop is the first request that is shown, so that the chosen one is.
+func (m *Model) queueTop(queue []playtest.Request, h int) int {
+	return max(0, min(m.requestAt(queue)-h/2, len(queue)-h))
 }

@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-// handoverSteps are the steps of docs/protocol.md, in order.
-var handoverSteps = []string{"approved", "closing", "released", "connecting", "connected"}
-
-// stepWords says what the hand-over waits for after each step.
-var stepWords = map[string]string{
-	"approved":   "approved",
-	"closing":    "closing the holder's game",
-	"released":   "the seat is free",
-	"connecting": "connecting the next player",
-	"connected":  "connected",
-}
-
 func (m *Model) since(ms int64) time.Duration {
 	if ms == 0 {
 		return 0
@@ -35,7 +23,7 @@ func (m *Model) seatPane(b *board, w int) (right string, body []string) {
 	switch {
 	case seat.Holder != nil:
 		body = append(body, sides(s.accent.Render("◆ ")+s.name(seat.Holder.ID, seat.Holder.Name)+s.muted.Render("  "+roleWord(seat.Holder.Role)),
-			s.muted.Render("held ")+s.text.Render(clock(m.since(seat.Since))), w))
+			m.heldFor(b), w))
 	case b.ended():
 		body = append(body, s.muted.Render("◇ nobody any more"))
 	default:
@@ -47,9 +35,17 @@ func (m *Model) seatPane(b *board, w int) (right string, body []string) {
 	}
 	status := b.status()
 	words := s.tone(statusTone(status)).Render(statusIcon(status)) + " " + s.text.Render(statusWords(status))
-	body = append(body, sides(words, s.muted.Render(shortWord(status, w/2)), w))
+	state := s.muted.Render(shortWord(status, w/2))
+	if left, ok := b.graceLeft(m.at); ok {
+		words = s.warn.Render("○") + " " + s.text.Render(seat.Holder.Name+" is gone")
+		state = s.warn.Render("kept " + clock(left) + " more")
+	}
+	body = append(body, sides(words, state, w))
 	if h := b.state.Handover; h != nil {
 		return right, append(body, m.handover(b, w)...)
+	}
+	if last := m.lastHandover(b, w); last != nil {
+		return right, append(body, last...)
 	}
 	if b.ended() && b.state.EndReason != "" {
 		body = append(body, s.muted.Render(b.state.EndReason))
@@ -61,51 +57,34 @@ func (m *Model) seatPane(b *board, w int) (right string, body []string) {
 	return right, body
 }
 
+// heldFor is how long the seat has been held, and until when at most.
+func (m *Model) heldFor(b *board) string {
+	s, seat := m.styles, b.seat()
+	held := s.muted.Render("held ") + s.text.Render(clock(m.since(seat.Since)))
+	if seat.Until == 0 || b.ended() {
+		return held
+	}
+	left, style := time.UnixMilli(seat.Until).Sub(m.at), s.muted
+	if left < hurry {
+		style = s.warn
+	}
+	return held + s.muted.Render(" of ") + style.Render(clock(time.UnixMilli(seat.Until).Sub(time.UnixMilli(seat.Since))))
+}
+
+// graceLeft is how long the seat is still kept for a holder whose connection is gone; false if it is not.
+func (b *board) graceLeft(now time.Time) (time.Duration, bool) {
+	if b.status() != "PENDING_CLIENT_RECONNECTION" || b.seat().Holder == nil || b.state.Handover != nil || b.ended() || b.statusSince == 0 {
+		return 0, false
+	}
+	return max(0, time.UnixMilli(b.statusSince).Add(b.state.Policy.Grace()).Sub(now)), true
+}
+
 // shortWord cuts the service's long words at the end that says least.
 func shortWord(word string, w int) string {
 	if len(word) > w {
 		return strings.TrimSuffix(fit(word, max(w, 1)), " ")
 	}
 	return word
-}
-
-// handover is the progress of a running hand-over in three lines.
-func (m *Model) handover(b *board, w int) []string {
-	s := m.styles
-	h := b.state.Handover
-	reached := 0
-	for _, step := range b.steps {
-		if step.RequestID != "" && step.RequestID != h.Request.ID {
-			continue
-		}
-		for i, name := range handoverSteps {
-			if step.Step == name {
-				reached = max(reached, i)
-			}
-		}
-	}
-	elapsed := max(0, m.since(h.Since))
-	title := s.warn.Render("→ ") + s.name(h.Request.Person.ID, h.Request.Person.Name) + s.muted.Render("  by "+h.By.Name)
-	part := (w - len(handoverSteps) + 1) / len(handoverSteps)
-	var bar []string
-	for i := range handoverSteps {
-		n := part
-		if i == len(handoverSteps)-1 {
-			n = w - (part+1)*(len(handoverSteps)-1)
-		}
-		switch {
-		case i <= reached:
-			bar = append(bar, s.accent.Render(strings.Repeat("━", max(0, n))))
-		default:
-			bar = append(bar, s.faint.Render(strings.Repeat("─", max(0, n))))
-		}
-	}
-	word := fmt.Sprintf("%d/%d %s", reached+1, len(handoverSteps), stepWords[handoverSteps[reached]])
-	return []string{
-		sides(title, s.text.Render(took(elapsed)), w),
-		strings.Join(bar, " "),
-		s.muted.Render(word),
-	}
 }
 
 // gauge is a line that is filled from the left up to share (0–1).

@@ -10,16 +10,19 @@ func (m *Model) timelinePane(b *board, w, h int) (right string, body []string) {
 	if len(b.timeline) == 0 {
 		return "", []string{s.muted.Render("nothing yet; m marks a moment")}
 	}
-	end := len(b.timeline) - min(m.view.scrolled[paneTimeline], len(b.timeline)-1)
-	if end < len(b.timeline) {
-		right = s.warn.Render(plural(len(b.timeline)-end, "entry newer"))
-		if n := len(b.timeline) - end; n > 1 {
-			right = s.warn.Render(thousands(float64(n)) + " newer")
-		}
+	moments := m.moments(b)
+	if len(moments) == 0 {
+		return m.filterWord(paneTimeline, 0, len(b.timeline)), []string{s.muted.Render("nothing like that; esc shows all")}
+	}
+	end := len(moments) - min(m.view.scrolled[paneTimeline], len(moments)-1)
+	if end < len(moments) {
+		right = s.warn.Render(thousands(float64(len(moments)-end)) + " newer ↓ G")
+	} else if m.open == b.info.ID {
+		right = m.filterWord(paneTimeline, len(moments), len(b.timeline))
 	}
 	start := b.startedAt()
 	for i := end - 1; i >= 0 && len(body) < h; i-- {
-		moment := b.timeline[i]
+		moment := moments[i]
 		at := s.dim.Render(align(clock(time.UnixMilli(moment.at).Sub(start)), 7, true))
 		style := s.muted
 		if moment.icon == "⚑" || moment.tone == toneBad {

@@ -16,7 +16,7 @@ const maxCommand = 4 << 10
 
 // Plain is the console without a screen: events on out, one a line, and commands from in, one a
 // line (help lists them). It hears Options.InitialSession, or every session if that is empty; a
-// command is about the initial session, else the newest that runs. It ends with the command quit,
+// command is about the session that open named last, else the initial one, else the newest that runs. It ends with the command quit,
 // with the context, or when signing in is refused; the end of in ends only the commands. A read
 // of in that blocks is left behind when Plain returns: close in if that matters.
 func Plain(ctx context.Context, opts Options, in io.Reader, out io.Writer) error {
@@ -33,7 +33,7 @@ func Plain(ctx context.Context, opts Options, in io.Reader, out io.Writer) error
 	p := &plain{opts: opts, net: net, out: bufio.NewWriter(out), boards: map[string]*board{}}
 	p.greet()
 	net.Open(opts.InitialSession)
-	err = p.loop(ctx, commands(ctx, in))
+	err = p.loop(ctx, readLines(ctx, in))
 	cancel()
 	for range net.Updates() { // the client may be waiting to hand one over
 	}
@@ -50,6 +50,7 @@ type plain struct {
 	out    *bufio.Writer
 	boards map[string]*board
 	order  []string // sessions of the list, newest first
+	opened string   // by the command
 	me     playtest.Person
 	phase  client.Phase
 }
@@ -77,8 +78,8 @@ func (p *plain) loop(ctx context.Context, lines <-chan string) error {
 	}
 }
 
-// commands reads lines until the end of in or of ctx.
-func commands(ctx context.Context, in io.Reader) <-chan string {
+// readLines reads lines until the end of in or of ctx.
+func readLines(ctx context.Context, in io.Reader) <-chan string {
 	lines := make(chan string)
 	if in == nil {
 		close(lines)
@@ -162,8 +163,10 @@ func (p *plain) board(id string) *board {
 
 // current is the session that commands are about.
 func (p *plain) current() *board {
-	if p.opts.InitialSession != "" {
-		return p.boards[p.opts.InitialSession]
+	for _, id := range []string{p.opened, p.opts.InitialSession} {
+		if id != "" {
+			return p.boards[id]
+		}
 	}
 	for _, id := range p.order {
 		if b := p.boards[id]; b != nil && !b.ended() {
@@ -201,7 +204,7 @@ func (p *plain) tell(e playtest.Event) {
 	}
 	if e.Action == playtest.ActionTakeoverRequest {
 		if b := p.board(e.Session); b.state.Position(e.RequestID) > 0 {
-			text += fmt.Sprintf(" (place %d; approve %s, deny %s)", b.state.Position(e.RequestID), e.RequesterUsername, e.RequesterUsername)
+			text += fmt.Sprintf(" (place %d; approve %s, deny %s)", b.state.Position(e.RequestID), quote(e.Requester.Name), quote(e.Requester.Name))
 		}
 	}
 	p.say("%s %s %s", e.Time().In(p.opts.Now().Location()).Format(time.TimeOnly), safe(e.Session), safe(text))

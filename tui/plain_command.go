@@ -7,27 +7,28 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"hotseat/backend/playtest"
+	"time"
 )
-
-const plainHelp = "commands: approve [name] · deny [name] [reason] · back · chat text · mark text · people · end · quit"
 
 // command does what one line asks for and says what came of it. It waits for the answer: the next
 // line is read after it, as in a shell.
 func (p *plain) command(ctx context.Context, line string) (quit bool) {
-	verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-	rest = strings.TrimSpace(rest)
-	switch verb {
-	case "":
-		return false
-	case "quit", "q", "exit":
-		return true
-	case "help", "?":
-		p.answer("%s", plainHelp)
+	if strings.TrimSpace(line) == "" {
 		return false
 	}
-	done, err := p.act(ctx, verb, rest)
+	b := p.current()
+	o, err := parseOrder(line, around(b, p.list()))
+	if err == nil && o.cmd.screen {
+		err = fmt.Errorf("%s is of use only where there is a screen", o.cmd.name)
+	}
+	if err != nil {
+		p.answer("refused: %s", safe(err.Error()))
+		return false
+	}
+	if o.cmd.name == "quit" {
+		return true
+	}
+	done, err := p.act(ctx, o, b)
 	switch {
 	case err != nil:
 		p.answer("refused: %s", refusalText(err))
@@ -42,93 +43,179 @@ func (p *plain) answer(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if p.opts.JSON {
 		data, _ := json.Marshal(map[string]string{"answer": text})
-		p.say("%s", data)
+		p.say("%s", compact(data))
 		return
 	}
 	p.say("%s", text)
 }
 
-func (p *plain) act(ctx context.Context, verb, rest string) (done string, err error) {
-	known := map[string]bool{"approve": true, "deny": true, "back": true, "chat": true, "mark": true, "end": true, "people": true}
-	if !known[verb] {
-		return "", fmt.Errorf("no command %q; %s", verb, plainHelp)
+// list is every session, newest first.
+func (p *plain) list() []*board {
+	var list []*board
+	for _, id := range p.order {
+		if b := p.boards[id]; b != nil {
+			list = append(list, b)
+		}
 	}
-	b := p.current()
-	if b == nil {
-		return "", errors.New("no playtest runs")
+	return list
+}
+
+func (p *plain) act(ctx context.Context, o order, b *board) (done string, err error) {
+	who := actor{me: p.me, readOnly: p.opts.ReadOnly, at: p.opts.Now()}
+	if b == nil && (o.cmd.action != "" || o.cmd.name == "people" || o.cmd.name == "queue" || o.cmd.name == "status") && o.cmd.name != "start" {
+		return "", errors.New("no playtest runs; start begins one")
 	}
-	if verb == "people" {
-		return p.names(b), nil
-	}
-	if p.opts.ReadOnly {
-		return "", errors.New("this console is read-only")
+	if why := who.why(o.cmd.action, b); why != "" {
+		return "", errors.New(why)
 	}
 	ctx, cancel := context.WithTimeout(ctx, actionTimeout)
 	defer cancel()
-	id := b.info.ID
-	switch verb {
-	case "approve":
-		r, _, err := requestNamed(b, rest)
+	switch o.cmd.name {
+	case "help":
+		return "", p.help(o.choice)
+	case "people", "queue", "sessions", "status":
+		return p.tellAbout(o.cmd.name, b), nil
+	case "open":
+		p.opened = o.session
+		p.net.Open(o.session)
+		return "commands are about " + o.session, nil
+	case "start":
+		return p.start(ctx, o.text)
+	case "report":
+		return p.save(ctx, b.info.ID, o.choice)
+	}
+	chosen, _ := b.first(who.at)
+	if why := o.settle(b, chosen); why != "" {
+		return "", errors.New(why)
+	}
+	a, ok := o.asks(b, who.at)
+	if !ok {
+		return "", fmt.Errorf("%s does nothing here", o.cmd.name)
+	}
+	return a.done, a.call(ctx, p.net)
+}
+
+// start begins a playtest with the form's last choice, of the named game if one is named.
+func (p *plain) start(ctx context.Context, game string) (string, error) {
+	games, err := p.net.Applications(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(games) == 0 {
+		return "", errors.New("the backend knows no games; add an application first")
+	}
+	form := newStartForm(games, p.opts.Preferences.Start)
+	what := form.choice()
+	if game != "" {
+		named, err := gameNamed(games, game)
 		if err != nil {
 			return "", err
 		}
-		return "approved " + r.Person.Name, p.net.Approve(ctx, id, r.ID)
-	case "deny":
-		r, reason, err := requestNamed(b, rest)
-		if err != nil {
-			return "", err
-		}
-		return "denied " + r.Person.Name, p.net.Deny(ctx, id, r.ID, reason)
-	case "back":
-		return "took the seat back", p.net.TakeBack(ctx, id, rest)
-	case "chat":
-		if rest == "" {
-			return "", errors.New("chat needs a text")
-		}
-		return "said", p.net.Chat(ctx, id, rest)
-	case "mark":
-		return "marked", p.net.Mark(ctx, id, rest, p.opts.Now().Add(-markBack))
+		what.Application = named.ID
 	}
-	return "ending " + b.title(), p.net.EndSession(ctx, id)
+	s, err := p.net.StartSession(ctx, startOf(what))
+	if err != nil {
+		return "", err
+	}
+	p.opened = s.ID
+	p.board(s.ID).setInfo(s)
+	p.net.Open(s.ID)
+	return "started " + safe(s.ID), nil
 }
 
-// requestNamed finds the request whose person's name begins the text, or the first if there is no
-// text. What follows the name is the reason.
-func requestNamed(b *board, text string) (playtest.Request, string, error) {
-	queue := b.state.Queue
-	if len(queue) == 0 {
-		return playtest.Request{}, "", errors.New("nobody waits for the seat")
+func (p *plain) save(ctx context.Context, id, format string) (string, error) {
+	if format == "" {
+		format = "md"
 	}
-	best := -1
-	for i, r := range queue { // the longest name wins: "viewer 2" before "viewer"
-		after, ok := strings.CutPrefix(text, r.Person.Name)
-		if ok && (after == "" || after[0] == ' ') && (best < 0 || len(r.Person.Name) > len(queue[best].Person.Name)) {
-			best = i
-		}
+	of, err := buildReport(ctx, p.net, id)
+	if err != nil {
+		return "", err
 	}
-	if best >= 0 {
-		return queue[best], strings.TrimSpace(strings.TrimPrefix(text, queue[best].Person.Name)), nil
-	}
-	if text == "" {
-		return queue[0], "", nil
-	}
-	var names []string
-	for _, r := range queue {
-		names = append(names, r.Person.Name)
-	}
-	return playtest.Request{}, "", fmt.Errorf("nobody of that name waits; these do: %s", strings.Join(names, ", "))
+	path, err := writeReport(of, id, format, p.opts.Now())
+	return "saved " + safe(path), err
 }
 
-func (p *plain) names(b *board) string {
-	m := Model{boards: map[string]*board{}, at: p.opts.Now()}
-	var names []string
-	for _, a := range m.people(b) {
-		names = append(names, a.person.Name+" ("+roleWord(a.person.Role)+")")
+// help lists the commands, or says how one is used.
+func (p *plain) help(name string) error {
+	for i := range commands {
+		c := &commands[i]
+		if c.screen || name != "" && c.name != name {
+			continue
+		}
+		p.answer("%s: %s", c.usage(), c.summary)
+		if name != "" {
+			p.answer("such as: %s", strings.Join(c.examples, " · "))
+		}
 	}
-	if len(names) == 0 {
-		return "nobody has come yet"
+	return nil
+}
+
+// tellAbout answers what a screen would show.
+func (p *plain) tellAbout(what string, b *board) string {
+	now := p.opts.Now()
+	var list []string
+	switch what {
+	case "people":
+		for _, a := range b.attendees(now) {
+			words := []string{roleWord(a.person.Role)}
+			if mark := a.marks(); mark != "" {
+				words = append(words, mark)
+			}
+			if a.seat == 2 {
+				words = append(words, "in the seat")
+			}
+			list = append(list, a.person.Name+" ("+strings.Join(words, ", ")+")")
+		}
+		if len(list) == 0 {
+			return "nobody has come yet"
+		}
+	case "queue":
+		for i, r := range b.state.Queue {
+			list = append(list, fmt.Sprintf("%d %s waits %s", i+1, r.Person.Name, clock(now.Sub(time.UnixMilli(r.Since)))))
+		}
+		if len(list) == 0 {
+			return errNobodyWaits.Error()
+		}
+	case "sessions":
+		for _, s := range p.list() {
+			words := s.info.ID + " " + s.title() + " " + shortStatus(s.status())
+			if _, need := s.need(now); need != "" {
+				words += " (! " + need + ")"
+			}
+			list = append(list, words)
+		}
+		if len(list) == 0 {
+			return "there is no playtest; start begins one"
+		}
+	case "status":
+		list = b.statusWords(now)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(list, ", ")
+}
+
+// statusWords are a session in a line.
+func (b *board) statusWords(now time.Time) []string {
+	words := []string{b.title(), shortStatus(b.status())}
+	switch seat := b.seat(); {
+	case b.state.Handover != nil:
+		words = append(words, "the seat is on its way to "+b.state.Handover.Request.Person.Name)
+	case seat.Holder != nil:
+		words = append(words, seat.Holder.Name+" has the seat for "+clock(now.Sub(time.UnixMilli(seat.Since))))
+	default:
+		words = append(words, "the seat is free")
+	}
+	if b.state.Locked {
+		words = append(words, "requests are locked")
+	}
+	if n := b.state.SlowSeconds; n > 0 {
+		words = append(words, fmt.Sprintf("slow mode %d s", n))
+	}
+	_, sidecar := b.judge(now)
+	words = append(words, fmt.Sprintf("%d waiting", len(b.state.Queue)), fmt.Sprintf("%d watching", b.watching(now)), "sidecar "+sidecar)
+	if left, ok := b.left(now); ok {
+		words = append(words, clock(left)+" left")
+	}
+	return words
 }
 
 // compact is JSON on one line, with everything beyond printable ASCII that a terminal could obey

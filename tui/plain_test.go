@@ -119,3 +119,69 @@ func TestPlainJSONIsTheEventsThemselves(t *testing.T) {
 	p.enter("nonsense")
 	p.expect(`{"answer":"refused: no command`)
 }
+
+func TestPlainTakesEveryCommandOfTheGrammar(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := newRig(t)
+	s := r.start("Hotseat Runner")
+	o := r.account("qa-lead")
+	o.InitialSession = s.ID
+	p := r.plain(t, o)
+	r.decide(s.ID, viewer, playtest.Event{Action: playtest.ActionArrived}, true)
+	r.decide(s.ID, viewer2, playtest.Event{Action: playtest.ActionArrived}, true)
+	p.expect("viewer-2 arrived")
+	for _, row := range []struct{ line, answer, told string }{
+		{"give viewer", "ok: gave the seat to viewer", "viewer took the seat in"},
+		{"reclaim time is up", "ok: took the seat back from viewer", "time is up"},
+		{"lock", "ok: nobody can ask for the seat now", "lead locked requests"},
+		{"lock", "refused: requests are locked already", ""},
+		{"unlock", "ok: people can ask for the seat again", "lead opened requests again"},
+		{"slow 10s", "ok: slow mode: a line every 10 s", "slow mode: a line every 10 s"},
+		{"mute viewer-2 spoilers", "ok: muted viewer-2", "lead muted viewer-2: spoilers"},
+		{"unmute viewer-2", "ok: viewer-2 is heard again", "lead unmuted viewer-2"},
+		{"remove viewer-2", "ok: removed viewer-2", "lead removed viewer-2"},
+		{"ban viewer-2 insults", "ok: banned viewer-2", "lead banned viewer-2: insults"},
+		{"unban viewer-2", "ok: viewer-2 may come back", "lead let back in viewer-2"},
+		{"chat hello all", "ok: said", "<lead> hello all"},
+		{"mark -5s crash on jump", "ok: marked", "crash on jump · by lead"},
+		{"queue", "ok: nobody waits for the seat", ""},
+		{"people", "viewer (viewer)", ""},
+		{"status", "ok: Hotseat Runner", ""},
+		{"sessions", "ok: " + s.ID + " Hotseat Runner", ""},
+		{"report md", "ok: saved ", ""},
+		{"help mark", "mark [-time] [word]: mark a moment", "such as: mark -5s crash on jump"},
+		{"theme light", "refused: theme is of use only where there is a screen", ""},
+		{"aprove", "refused: no command \"aprove\"; did you mean approve?", ""},
+		{"end", "ok: ending", ""},
+	} {
+		p.enter(row.line)
+		if row.line == "end" {
+			p.expect("playtest ended", "ok: ended Hotseat Runner")
+			continue
+		}
+		if row.told != "" {
+			p.expect(row.answer, row.told)
+			continue
+		}
+		p.expect(row.answer)
+	}
+	p.enter("start")
+	p.expect("ok: started s-")
+	p.enter("quit")
+	if err := <-p.done; err != nil {
+		t.Errorf("Plain ended with %v", err)
+	}
+}
+
+func TestPlainReadOnlyActsOnNothing(t *testing.T) {
+	r := newRig(t)
+	s := r.start("Hotseat Runner")
+	o := r.account("qa-lead")
+	o.InitialSession, o.ReadOnly = s.ID, true
+	p := r.plain(t, o)
+	p.expect("playtest of Hotseat Runner started")
+	for _, line := range []string{"lock", "chat hello", "mark", "end", "start"} {
+		p.enter(line)
+		p.expect("refused: this console is read-only")
+	}
+}

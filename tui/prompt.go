@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -28,10 +27,7 @@ type prompt struct {
 }
 
 func (m *Model) ask(kind promptKind, session string, request playtest.Request, label string) {
-	input := textinput.New()
-	input.Prompt = " " + label + " › "
-	input.SetVirtualCursor(false)
-	input.SetStyles(m.styles.input)
+	input := m.newInput(" " + label + " › ")
 	input.CharLimit = playtest.MaxReason
 	if kind == promptChat {
 		input.CharLimit = playtest.MaxChat
@@ -39,15 +35,25 @@ func (m *Model) ask(kind promptKind, session string, request playtest.Request, l
 	input.Placeholder = map[promptKind]string{
 		promptChat: "a line for everybody", promptDeny: "shown to the person and in the log", promptMark: "a word, such as: crash on jump",
 	}[kind]
-	input.Focus()
 	m.prompt = &prompt{kind: kind, session: session, request: request, input: input}
 }
 
 // paste takes text from the clipboard, which is as little to be trusted as text from people.
-func (p *prompt) paste(text string) {
-	var cmd tea.Cmd
-	p.input, cmd = p.input.Update(tea.PasteMsg{Content: safe(strings.TrimSpace(text))})
-	_ = cmd
+func (m *Model) paste(text string) {
+	msg := tea.PasteMsg{Content: safe(strings.TrimSpace(text))}
+	switch {
+	case m.line != nil:
+		m.line.input, _ = m.line.input.Update(msg)
+		m.line.look()
+	case m.prompt != nil:
+		m.prompt.input, _ = m.prompt.input.Update(msg)
+	case m.filtering != nil:
+		m.filtering.input, _ = m.filtering.input.Update(msg)
+		m.setFilter(m.filtering.pane, strings.TrimSpace(m.filtering.input.Value()))
+	case m.chooser != nil:
+		m.chooser.input, _ = m.chooser.input.Update(msg)
+		m.chooser.filter()
+	}
 }
 
 func (m *Model) pressPrompt(msg tea.KeyPressMsg) tea.Cmd {
@@ -73,12 +79,10 @@ func (m *Model) sendPrompt() tea.Cmd {
 		if text == "" {
 			return nil
 		}
-		return m.act("sending …", "said", func(ctx context.Context) error { return m.net.Chat(ctx, p.session, text) }, nil)
+		return m.carryOut(order{cmd: commandNamed("chat"), text: text}, b)
 	case promptDeny:
-		return m.denyRequest(b, p.request, text)
-	case promptMark:
-		at := time.UnixMilli(p.request.Since)
-		return m.act("marking …", "marked", func(ctx context.Context) error { return m.net.Mark(ctx, p.session, text, at) }, nil)
+		return m.carryOut(order{cmd: commandNamed("deny"), request: p.request, text: text}, b)
 	}
-	return nil
+	// the moment is that of the key, however long the word took to write
+	return m.carryOut(order{cmd: commandNamed("mark"), text: text, ago: m.at.Sub(time.UnixMilli(p.request.Since))}, b)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -18,7 +21,35 @@ const framesPerSecond = 30
 // Run shows the console until the person leaves, the context ends or SIGTERM comes (nil in all
 // three cases), or signing in is refused. The terminal is as it was before when Run returns, also
 // after a panic, which becomes an error.
-func Run(ctx context.Context, opts Options) error { return run(ctx, opts) }
+//
+// On a terminal that says it can only print (TERM=dumb) it is Plain.
+func Run(ctx context.Context, opts Options) error {
+	if opts.env("TERM") == "dumb" {
+		in, out := opts.Input, opts.Output
+		if in == nil {
+			in = os.Stdin
+		}
+		if out == nil {
+			out = os.Stdout
+		}
+		return Plain(ctx, opts, in, out)
+	}
+	return run(ctx, opts)
+}
+
+// env is a variable of Options.Environ, or of the process.
+func (o Options) env(name string) string {
+	if o.Environ == nil {
+		return os.Getenv(name)
+	}
+	value := ""
+	for _, pair := range o.Environ {
+		if after, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = after // the last one counts
+		}
+	}
+	return value
+}
 
 func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 	opts = opts.withDefaults()
@@ -45,8 +76,17 @@ func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 	if opts.Environ != nil {
 		program = append(program, tea.WithEnvironment(opts.Environ))
 	}
-	_, err = tea.NewProgram(newModel(ctx, net, opts), program...).Run()
+	if opts.Size.Width > 0 && opts.Size.Height > 0 {
+		program = append(program, tea.WithWindowSize(opts.Size.Width, opts.Size.Height))
+	}
+	console := tea.NewProgram(newModel(ctx, net, opts), program...)
+	var resizing sync.WaitGroup
+	if opts.Resize != nil {
+		resizing.Go(func() { followSize(ctx, opts.Resize, console) })
+	}
+	_, err = console.Run()
 	refused := stopped()
+	resizing.Wait()
 	switch {
 	case refused != nil:
 		return fmt.Errorf("console: %w", refused)
@@ -60,9 +100,24 @@ func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 	return nil
 }
 
+// followSize tells the console each size of a terminal that is elsewhere.
+func followSize(ctx context.Context, sizes <-chan tea.WindowSizeMsg, console *tea.Program) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case size, ok := <-sizes:
+			if !ok {
+				return
+			}
+			console.Send(size)
+		}
+	}
+}
+
 func newClient(opts Options) (*client.Client, error) {
 	net, err := client.New(client.Config{
-		URL: opts.URL, Email: opts.Email, Password: opts.Password, Log: opts.Log, KeepRaw: opts.JSON,
+		URL: opts.URL, Email: opts.Email, Password: opts.Password, Token: opts.Token, Log: opts.Log, KeepRaw: opts.JSON,
 		Interval: time.Second / framesPerSecond,
 	})
 	if err != nil {

@@ -3,9 +3,11 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -128,13 +130,16 @@ func air(m *Model, id string, last client.Health) {
 		h.FPS, h.BitrateKbps, h.EncodeMs, h.RTTMs = 29.7+wave/6, 2900+wave*260, 6+wave, 2+math.Abs(wave)
 		b.applyLive(&client.LiveUpdate{Health: &h}, noon)
 	}
-	live := client.LiveUpdate{Health: &last, Picture: &client.Picture{At: last.At, Image: drawGame(640, 360)}}
+	live := client.LiveUpdate{Health: &last, Picture: &client.Picture{At: last.At, Image: gamePicture()}}
 	for i, p := range []playtest.Person{player, viewer, viewer2, viewer3} {
 		live.Presence = append(live.Presence, client.Presence{Person: p, At: noon.Add(-time.Duration(i) * time.Second), Watching: true, Client: "page"})
 	}
 	live.Presence = append(live.Presence, client.Presence{Person: lead, At: noon, Watching: true, Client: "console"})
 	b.applyLive(&live, noon)
 }
+
+// gamePicture is drawn once: every scene has it.
+var gamePicture = sync.OnceValue(func() image.Image { return drawGame(640, 360) })
 
 // drawGame is a small landscape with a runner, so that a picture shows something.
 func drawGame(w, h int) image.Image {
@@ -169,48 +174,6 @@ func drawGame(w, h int) image.Image {
 	}
 	return img
 }
-
-// quiet is a backend that hears nothing and refuses nothing.
-type quiet struct {
-	updates chan client.Update
-	calls   []string
-	answer  error
-}
-
-func newQuiet() *quiet { return &quiet{updates: make(chan client.Update)} }
-
-func (q *quiet) call(words ...string) error {
-	line := ""
-	for i, w := range words {
-		if i > 0 {
-			line += " "
-		}
-		line += w
-	}
-	q.calls = append(q.calls, line)
-	return q.answer
-}
-
-func (q *quiet) Updates() <-chan client.Update { return q.updates }
-func (q *quiet) Open(s string)                 { _ = q.call("open", s) }
-func (q *quiet) Approve(_ context.Context, s, r string) error {
-	return q.call("approve", s, r)
-}
-func (q *quiet) Deny(_ context.Context, s, r, why string) error { return q.call("deny", s, r, why) }
-func (q *quiet) TakeBack(_ context.Context, s, why string) error {
-	return q.call("take back", s, why)
-}
-func (q *quiet) Mark(_ context.Context, s, w string, at time.Time) error {
-	return q.call("mark", s, w, at.UTC().Format("15:04:05"))
-}
-func (q *quiet) Chat(_ context.Context, s, t string) error { return q.call("chat", s, t) }
-func (q *quiet) Applications(context.Context) ([]client.Application, error) {
-	return []client.Application{{ID: "a-demo", Description: "Hotseat Runner"}, {ID: "a-maze", Description: "Maze"}}, q.call("applications")
-}
-func (q *quiet) StartSession(_ context.Context, s client.Start) (client.Session, error) {
-	return client.Session{ID: "s-new", Title: "Hotseat Runner", Status: "ACTIVATING"}, q.call("start", s.Application)
-}
-func (q *quiet) EndSession(_ context.Context, s string) error { return q.call("end", s) }
 
 const demoID = "s-7h2k9x4q1m"
 
@@ -292,6 +255,97 @@ func scenes() []scene {
 			return sessionModel(newQuiet(), played(demoID, "Hotseat Runner").end(), "TERMINATED", beat(20*time.Second))
 		}},
 	}
+}
+
+// moreScenes are what stands over the screens, and what is seen less often.
+func moreScenes() []scene {
+	with := func(keys string) func() *Model {
+		return func() *Model {
+			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner").waiting(), "CONNECTED", beat(0))
+			m.width, m.height = 120, 40
+			typed(m, keys)
+			return m
+		}
+	}
+	return []scene{
+		{"lobby-one", func() *Model {
+			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner"), "CONNECTED", beat(0))
+			m.open = ""
+			return m
+		}},
+		{"lobby-forty", func() *Model { return manyModel(newQuiet(), 40) }},
+		{"session-offline", func() *Model {
+			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner"), "CONNECTED", beat(14*time.Second))
+			m.absorb(client.Update{Connection: &client.Connection{Phase: client.Reconnecting, Since: noon.Add(-12 * time.Second), Err: errors.New("the backend does not answer; trying again in 4 s")}})
+			return m
+		}},
+		{"palette", with("\x10")},
+		{"palette-found", with("\x10lock")},
+		{"command", with(":")},
+		{"command-person", with(":give v")},
+		{"command-wrong", with(":slow lots\r")},
+		{"give", with("g")},
+		{"report", func() *Model {
+			net := newQuiet()
+			s := played(demoID, "Hotseat Runner").end()
+			net.log = s.events
+			m := sessionModel(net, s, "TERMINATED", beat(20*time.Second))
+			m.width, m.height = 120, 40
+			settle(m, typed(m, "R"))
+			return m
+		}},
+		{"moderated", func() *Model {
+			s := played(demoID, "Hotseat Runner")
+			s.add(50*time.Second, playtest.Event{Action: playtest.ActionMute, Actor: lead, Person: &viewer3, Reason: "spoilers"})
+			s.add(40*time.Second, playtest.Event{Action: playtest.ActionBan, Actor: lead, Person: &viewer2, Reason: "insults"})
+			s.add(30*time.Second, playtest.Event{Action: playtest.ActionLock, Actor: lead}).add(20*time.Second, playtest.Event{Action: playtest.ActionSlowMode, Actor: lead, Seconds: 10})
+			m := sessionModel(newQuiet(), s, "CONNECTED", beat(0))
+			other := played("s-2c8v5n0t6w", "Maze").waiting()
+			m.absorb(client.Update{Events: other.events})
+			air(m, other.session, beat(0))
+			m.width, m.height = 120, 40
+			typed(m, "5K")
+			return m
+		}},
+		{"writing", with("/chat\x1b3icould you try the lever again")},
+		{"search", with("3/the\r")},
+		{"handed-over", func() *Model {
+			s := played(demoID, "Hotseat Runner").handing()
+			m := sessionModel(newQuiet(), s, "CONNECTED", beat(0))
+			m.board(demoID).steps = []client.Step{{RequestID: "r-4", Step: "closing", Elapsed: 12 * time.Millisecond}, {RequestID: "r-4", Step: "released", Elapsed: 148 * time.Millisecond},
+				{RequestID: "r-4", Step: "connecting", Elapsed: 190 * time.Millisecond}, {RequestID: "r-4", Step: "connected", Elapsed: 300 * time.Millisecond}}
+			n := len(s.events)
+			s.add(0, playtest.Event{Action: playtest.ActionSeatTaken, Actor: steward, RequestID: "r-4", Epoch: 3, Holder: &viewer3, TookMs: 312})
+			m.absorb(client.Update{Events: s.events[n:]})
+			return m
+		}},
+	}
+}
+
+// manyModel is a lobby of so many sessions, some of which need someone.
+func manyModel(net backend, n int) *Model {
+	m := emptyModel(net)
+	var list []client.Session
+	var events []playtest.Event
+	for i := range n {
+		s := played(fmt.Sprintf("s-%02d", i), []string{"Hotseat Runner", "Maze", "Lantern Bay"}[i%3])
+		if i%9 == 4 {
+			s.waiting()
+		}
+		info := s.info("CONNECTED")
+		info.CreatedAt = info.CreatedAt.Add(-time.Duration(i) * time.Minute)
+		list, events = append(list, info), append(events, s.events...)
+	}
+	m.absorb(client.Update{Sessions: list, Events: events})
+	for i, s := range list {
+		h := beat(0)
+		if i%13 == 7 {
+			h.FPS = 12
+		}
+		air(m, s.ID, h)
+	}
+	m.toast = toast{}
+	return m
 }
 
 // resize gives a model its size and returns its screen.

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"image"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +29,9 @@ func flat(lines []string) string {
 }
 
 // TestScreens compares every canned screen at one size of each layout; go test ./tui -update
-// writes them anew.
+// writes them anew. The text is the same in every colour profile; TestColours compares the colours.
 func TestScreens(t *testing.T) {
-	for _, s := range scenes() {
+	for _, s := range append(scenes(), moreScenes()...) {
 		for _, size := range goldenSizes {
 			t.Run(fmt.Sprintf("%s/%dx%d", s.name, size[0], size[1]), func(t *testing.T) {
 				golden.RequireEqual(t, flat(resize(s.make(), size[0], size[1])))
@@ -38,11 +40,55 @@ func TestScreens(t *testing.T) {
 	}
 }
 
+// profiles are what terminals can do; the last is also NO_COLOR.
+var profiles = []struct {
+	name    string
+	profile colorprofile.Profile
+}{{"truecolor", colorprofile.TrueColor}, {"16", colorprofile.ANSI}, {"no-color", colorprofile.ASCII}}
+
+// coloured are the scenes whose colours are compared: each colour and each sign is in one of them.
+var coloured = []string{"lobby-several", "session-requests", "session-handover", "session-failing", "session-ended", "palette", "command-person", "report", "moderated"}
+
+// TestColours compares screens as they are written to terminals of each colour profile, at one size.
+func TestColours(t *testing.T) {
+	for _, s := range append(scenes(), moreScenes()...) {
+		if !slices.Contains(coloured, s.name) {
+			continue
+		}
+		for _, p := range profiles {
+			t.Run(s.name+"/"+p.name, func(t *testing.T) {
+				golden.RequireEqual(t, inProfile(t, s.make(), 80, 24, p.profile))
+			})
+		}
+	}
+}
+
+// inProfile is a model's screen as a program writes it for a profile.
+func inProfile(t testing.TB, m *Model, w, h int, profile colorprofile.Profile) string {
+	t.Helper()
+	m.Update(tea.ColorProfileMsg{Profile: profile})
+	var out bytes.Buffer
+	down := colorprofile.Writer{Forward: &out, Profile: profile}
+	if _, err := down.WriteString(strings.Join(resize(m, w, h), "\n") + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestWithoutColoursNoColourIsWritten(t *testing.T) {
+	colour := regexp.MustCompile(`\x1b\[[0-9;:]*(3[0-9]|4[0-9]|9[0-7]|10[0-7])[0-9;:]*m`)
+	for _, s := range append(scenes(), moreScenes()...) {
+		if found := colour.FindString(inProfile(t, s.make(), 120, 40, colorprofile.ASCII)); found != "" {
+			t.Errorf("%s writes %q", s.name, found)
+		}
+	}
+}
+
 func TestOverlays(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		keys string
-	}{{"help", "?"}, {"access", "u"}, {"take-back", "r"}, {"end", "x"}, {"write", "i"}} {
+	}{{"help", "?"}, {"access", "u"}, {"take-back", "r"}, {"end", "x"}, {"write", "i"}, {"mute", "M"}, {"slow", "s"}, {"ban", "5jb"}, {"undo", "5jK"}, {"colours", "T"}, {"filter", "/ma"}} {
 		t.Run(row.name, func(t *testing.T) {
 			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner"), "CONNECTED", beat(0))
 			resize(m, 80, 24)
@@ -59,11 +105,19 @@ func TestOverlays(t *testing.T) {
 }
 
 func TestEveryScreenFillsTheTerminalExactly(t *testing.T) {
-	for _, s := range scenes() {
+	sizes := [][2]int{{1, 1}, {39, 11}, {40, 12}, {41, 13}, {59, 17}, {72, 18}, {80, 24}, {109, 31}, {110, 31}, {159, 35}, {160, 35}, {300, 90}}
+	all := sizes
+	for i, s := range append(scenes(), moreScenes()...) {
+		if sizes = all; i >= len(scenes()) { // the others are of the same parts
+			sizes = [][2]int{{40, 12}, {73, 18}, {160, 35}}
+		}
 		m := s.make()
-		for _, keys := range []string{"", "z", "p", "7", "?"} {
+		for k, keys := range []string{"", "z", "p", "7", "?", ":", ":give ", "\x10", "g", "s", "R"} {
+			if k == 5 { // what stands over a screen is the same over all
+				sizes = [][2]int{{40, 12}, {160, 35}}
+			}
 			typed(m, keys)
-			for _, size := range [][2]int{{1, 1}, {39, 11}, {40, 12}, {41, 13}, {59, 17}, {72, 18}, {80, 24}, {109, 31}, {110, 31}, {159, 35}, {160, 35}, {300, 90}} {
+			for _, size := range sizes {
 				lines := resize(m, size[0], size[1])
 				if len(lines) != size[1] {
 					t.Fatalf("%s %q at %v has %d lines", s.name, keys, size, len(lines))
@@ -121,26 +175,6 @@ func TestATerminalWithoutColoursStillTellsEverything(t *testing.T) {
 		if !strings.Contains(ansi.Strip(out), word) {
 			t.Errorf("no %q", word)
 		}
-	}
-}
-
-func TestPictureKeepsItsShapeAndItsColours(t *testing.T) {
-	img := image.NewRGBA(image.Rect(0, 0, 160, 90))
-	for y := range 90 {
-		for x := range 160 {
-			c := drawGame(1, 1).At(0, 0)
-			img.Set(x, y, c)
-		}
-	}
-	lines := halfBlocks(img, 64, 40, colorprofile.TrueColor)
-	if len(lines) != 18 || ansi.StringWidth(lines[0]) != 64 { // 64 × 36 pixels, two a cell
-		t.Errorf("%d lines of %d cells", len(lines), ansi.StringWidth(lines[0]))
-	}
-	if n := strings.Count(lines[0], "\x1b[38"); n != 1 {
-		t.Errorf("one colour is written %d times", n)
-	}
-	if lines := halfBlocks(img, 200, 9, colorprofile.ANSI256); len(lines) != 9 || ansi.StringWidth(lines[0]) != 32 || strings.Contains(lines[0], "38;2") {
-		t.Errorf("%d lines of %d cells", len(lines), ansi.StringWidth(lines[0]))
 	}
 }
 

@@ -94,3 +94,12 @@ func sparkline(values []float64, width int, low, high float64) string {
 }
 
 func width(text string) int { return ansi.StringWidth(text) }
+
+// cutLeft is a line without its first cells.
+func cutLeft(line string, cells int) string {
+	w := ansi.StringWidth(line)
+	if cells >= w {
+		return ""
+	}
+	return ansi.Cut(line, cells, w)
+}

@@ -101,6 +101,7 @@ type styles struct {
 	text, bold, muted, dim, faint lipgloss.Style
 	accent, good, warn, bad       lipgloss.Style
 	badge, chosen, key, spark     lipgloss.Style
+	alarm                         lipgloss.Style // flashes, in turn with warn
 	names                         []lipgloss.Style
 	help                          help.Styles
 	input                         textinput.Styles
@@ -113,6 +114,7 @@ func newStyles(t Theme) styles {
 		accent: ink(t.Accent).Bold(true), good: ink(t.Good), warn: ink(t.Warn), bad: ink(t.Bad).Bold(true),
 		badge:  lipgloss.NewStyle().Foreground(t.OnInk).Background(t.Accent).Bold(true),
 		chosen: lipgloss.NewStyle().Background(t.Surface),
+		alarm:  ink(t.Warn).Bold(true).Reverse(true),
 		key:    ink(t.Accent),
 		spark:  ink(t.Dim), // present, but no louder than the numbers
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/bubbles/v2/key"
+	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
@@ -21,12 +21,7 @@ func (m *Model) View() tea.View {
 	if n := m.waiting(); n > 0 {
 		v.WindowTitle = fmt.Sprintf("(%d waiting) hotseat", n)
 	}
-	if m.prompt != nil {
-		if c := m.prompt.input.Cursor(); c != nil {
-			c.Y = m.height - 2
-			v.Cursor = c
-		}
-	}
+	v.Cursor = m.textCursor()
 	return v
 }
 
@@ -39,6 +34,9 @@ func (m *Model) screen() []string {
 		lines := blank(m.width, m.height)
 		lines[m.height/2] = fit(fmt.Sprintf("hotseat needs %d × %d, not %d × %d", minWidth, minHeight, m.width, m.height), m.width)
 		return lines
+	}
+	if m.report != nil {
+		return m.boxes(m.reportView())
 	}
 	lines := make([]string, 0, m.height)
 	if m.open == "" {
@@ -54,18 +52,82 @@ func (m *Model) screen() []string {
 		}
 		lines = append(lines, tile(slots, blocks, 1, m.height-3)...)
 	}
-	lines = append(lines, m.statusLine(), m.helpLine())
+	return m.boxes(append(lines, m.statusLine(), m.helpLine()))
+}
+
+// boxes draws what stands over a screen.
+func (m *Model) boxes(lines []string) []string {
 	switch m.overlay {
 	case overlayHelp:
-		return m.over(lines, m.helpBox())
+		lines = m.over(lines, m.helpBox())
 	case overlayAccess:
-		return m.over(lines, m.accessBox())
+		lines = m.over(lines, m.accessBox())
 	case overlayConfirm:
-		return m.over(lines, m.confirmBox())
+		lines = m.over(lines, m.confirmBox())
 	case overlayForm:
-		return m.over(lines, m.formBox())
+		lines = m.over(lines, m.formBox())
+	}
+	if m.chooser != nil {
+		lines = m.over(lines, m.chooserBox())
+	}
+	if m.line != nil {
+		lines = m.above(lines, m.line.popup(m))
 	}
 	return lines
+}
+
+// textCursor is where the terminal's cursor blinks: in the line that is being written.
+func (m *Model) textCursor() *tea.Cursor {
+	if m.width < minWidth || m.height < minHeight {
+		return nil
+	}
+	input, x, y := m.writing()
+	if input == nil {
+		return nil
+	}
+	c := input.Cursor()
+	if c != nil {
+		c.X, c.Y = min(c.X+x, m.width-1), y
+	}
+	return c
+}
+
+// writing is the line that is being written, as wide as it is drawn, and where on the screen it is.
+func (m *Model) writing() (input *textinput.Model, x, y int) {
+	line := func(t textinput.Model, w int) *textinput.Model {
+		t.SetWidth(max(8, w-lipgloss.Width(t.Prompt)-2))
+		t.SetCursor(t.Position()) // scrolls to it
+		return &t
+	}
+	switch {
+	case m.line != nil:
+		return line(m.line.input, m.width), 0, m.height - 2
+	case m.prompt != nil:
+		if s, ok := m.replySlot(); ok && m.prompt.kind == promptChat {
+			return line(m.prompt.input, s.w-4), s.x + 1, s.y + s.h - 2
+		}
+		return line(m.prompt.input, m.width), 0, m.height - 2
+	case m.filtering != nil:
+		return line(m.filtering.input, m.width), 0, m.height - 2
+	case m.chooser != nil:
+		box := m.chooserBox()
+		w := lipgloss.Width(box[0])
+		return line(m.chooser.input, w-5), (m.width-w)/2 + 3, max(0, (m.height-len(box))/2) + 2
+	}
+	return nil, 0, 0
+}
+
+// replySlot is the chat's pane, if it is on the screen and has a line to write in.
+func (m *Model) replySlot() (slot, bool) {
+	if m.open == "" || m.report != nil {
+		return slot{}, false
+	}
+	for _, s := range layout(m.width, m.height, m.picture, m.view) {
+		if s.pane == paneChat && s.h-2 >= replyFrom {
+			return s, true
+		}
+	}
+	return slot{}, false
 }
 
 func (m *Model) drawSlot(b *board, s slot) []string {
@@ -102,6 +164,12 @@ func (m *Model) sessionHeader(b *board) string {
 	if m.width >= 100 {
 		left += s.muted.Render("  " + b.info.ID)
 	}
+	if b.state.Locked && !b.ended() {
+		left += s.warn.Render("  ⊘ locked")
+	}
+	if n := b.state.SlowSeconds; n > 0 && !b.ended() {
+		left += s.muted.Render(fmt.Sprintf("  slow %d s", n))
+	}
 	var parts []string
 	if t, word := m.connectionWord(); m.conn.Phase != client.Live || m.width >= 72 {
 		parts = append(parts, s.tone(t).Render(word))
@@ -119,7 +187,8 @@ func (m *Model) sessionHeader(b *board) string {
 	} else if b.ended() {
 		parts = append(parts, s.muted.Render("ended"))
 	}
-	return sides(left, strings.Join(parts, s.faint.Render(" · "))+" ", m.width)
+	right := strings.Join(parts, s.faint.Render(" · ")) + " "
+	return sides(left+m.otherTabs(m.width-width(left)-width(right)-2), right, m.width)
 }
 
 // who is the person that the console is signed in as.
@@ -153,10 +222,11 @@ func (m *Model) connectionWord() (tone, string) {
 // what waits for a decision.
 func (m *Model) statusLine() string {
 	s := m.styles
-	if m.prompt != nil {
-		input := m.prompt.input
-		input.SetWidth(max(8, m.width-lipgloss.Width(input.Prompt)-2))
+	if input, _, y := m.writing(); input != nil && y == m.height-2 && m.chooser == nil {
 		return fit(input.View(), m.width)
+	}
+	if m.held != nil {
+		return fit(" "+s.warn.Render("◌ "+m.countdown()), m.width)
 	}
 	if t := m.toast; t.text != "" {
 		sign := map[tone]string{toneGood: "✓", toneBad: "✗", toneWarn: "!", toneQuiet: "·", toneAccent: "·"}[t.tone]
@@ -168,29 +238,10 @@ func (m *Model) statusLine() string {
 	if m.conn.Phase != client.Live && m.conn.Err != nil {
 		return fit(" "+s.muted.Render("· "+safe(m.conn.Err.Error())), m.width)
 	}
-	if m.open != "" {
+	if m.open != "" && m.report == nil {
 		if weight, text := m.board(m.open).need(m.at); weight > 0 {
 			return fit(" "+s.warn.Render("! "+text), m.width)
 		}
 	}
 	return fit("", m.width)
-}
-
-func (m *Model) helpLine() string {
-	h := m.help
-	right := ""
-	if m.prompt == nil && m.overlay == overlayNone { // the two keys that are good everywhere
-		out := m.keys.Back
-		if m.open == "" {
-			out = m.keys.Leave
-		}
-		right = h.ShortHelpView([]key.Binding{m.keys.Help, out}) + " "
-	}
-	keys := m.shortHelp()
-	bar := h.ShortHelpView(keys)
-	for room := m.width - 4 - lipgloss.Width(right); lipgloss.Width(bar) > room && len(keys) > 0; {
-		keys = keys[:len(keys)-1] // ? shows them all
-		bar = h.ShortHelpView(keys)
-	}
-	return sides(" "+bar, right, m.width)
 }

@@ -41,9 +41,9 @@ func describe(e playtest.Event) sentenceOf {
 	case playtest.ActionSessionStarted:
 		return sentenceOf{"○", fmt.Sprintf("playtest of %s started, %d×%d at %d fps", e.Title, e.Width, e.Height, e.Framerate), toneQuiet}
 	case playtest.ActionSessionState:
-		text := e.Status + ": " + statusWords(e.Status)
+		text := statusWords(e.Status) + " (" + e.Status + ")"
 		if e.StatusReason != "" {
-			text += " (" + e.StatusReason + ")"
+			text += because(e.StatusReason)
 		}
 		return sentenceOf{statusIcon(e.Status), text, statusTone(e.Status)}
 	case playtest.ActionSessionMark:

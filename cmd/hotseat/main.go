@@ -26,8 +26,9 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(demoCommand(), serveCommand(), workerCommand(), doctorCommand(), logCommand())
+	addRemote(root)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "hotseat:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
