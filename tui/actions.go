@@ -163,7 +163,10 @@ func (m *Model) why(name string, b *board) string {
 			return "there is no playtest to open: n starts one"
 		}
 	case actSave:
-		if m.report == nil || m.report.of == nil {
+		switch {
+		case m.opts.NoFiles:
+			return errNoFiles.Error()
+		case m.report == nil || m.report.of == nil:
 			return "open the report first: R"
 		}
 	}

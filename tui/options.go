@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"time"
@@ -40,6 +41,8 @@ type Options struct {
 	Remember    func(prefs.StartForm) error // keeps the form's last choice; nil: until the console ends
 	Resize      <-chan tea.WindowSizeMsg    // of a terminal that is elsewhere; nil: the terminal's own signals
 	Size        tea.WindowSizeMsg           // of such a terminal at the start
+	NoFiles     bool                        // nothing is written here: the person is on another machine
+	TLS         *tls.Config                 // how certificates are checked; nil: as the machine does
 
 	Log     *slog.Logger     // default: nothing is logged, since the screen is taken
 	Now     func() time.Time // default time.Now
@@ -74,7 +77,7 @@ type backend interface {
 	Open(session string)
 	Approve(ctx context.Context, session, requestID string) error
 	Deny(ctx context.Context, session, requestID, reason string) error
-	TakeBack(ctx context.Context, session, reason string) error
+	TakeBack(ctx context.Context, session string, epoch int64, reason string) error
 	Mark(ctx context.Context, session, word string, at time.Time) error
 	Chat(ctx context.Context, session, text string) error
 	Applications(ctx context.Context) ([]client.Application, error)

@@ -49,7 +49,8 @@ func (o order) asks(b *board, now time.Time) (a asked, ok bool) {
 		if h := b.seat().Holder; h != nil {
 			done += " from " + h.Name
 		}
-		return asked{"taking the seat back", done, func(ctx context.Context, net backend) error { return net.TakeBack(ctx, id, why) }}, true
+		epoch := b.seat().Epoch // the one on the screen, whoever has it by the time of the answer
+		return asked{"taking the seat back", done, func(ctx context.Context, net backend) error { return net.TakeBack(ctx, id, epoch, why) }}, true
 	case "lock":
 		return asked{"locking requests", "nobody can ask for the seat now", func(ctx context.Context, net backend) error { return net.Lock(ctx, id, true, why) }}, true
 	case "unlock":

@@ -124,6 +124,9 @@ func (p *plain) start(ctx context.Context, game string) (string, error) {
 }
 
 func (p *plain) save(ctx context.Context, id, format string) (string, error) {
+	if p.opts.NoFiles {
+		return "", errNoFiles
+	}
 	if format == "" {
 		format = "md"
 	}

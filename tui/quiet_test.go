@@ -37,7 +37,7 @@ func (q *quiet) Approve(_ context.Context, s, r string) error {
 	return q.call("approve", s, r)
 }
 func (q *quiet) Deny(_ context.Context, s, r, why string) error { return q.call("deny", s, r, why) }
-func (q *quiet) TakeBack(_ context.Context, s, why string) error {
+func (q *quiet) TakeBack(_ context.Context, s string, _ int64, why string) error {
 	return q.call("take back", s, why)
 }
 func (q *quiet) Mark(_ context.Context, s, w string, at time.Time) error {

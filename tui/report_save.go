@@ -32,6 +32,9 @@ func (m *Model) pickFormat() {
 	m.choose("save the report as", "", rows, 0)
 }
 
+// errNoFiles refuses to write on a machine that is not the person's.
+var errNoFiles = errors.New("this console runs on the server and writes no files there; `hotseat report` saves it on your own machine")
+
 // savedMsg says where a report went.
 type savedMsg struct {
 	path string
@@ -47,8 +50,12 @@ func (m *Model) saveReport(id, format string) tea.Cmd {
 	if m.report != nil && m.report.session == id {
 		of = m.report.of
 	}
+	noFiles := m.opts.NoFiles
 	return func() tea.Msg {
 		began := now()
+		if noFiles {
+			return savedMsg{err: errNoFiles}
+		}
 		if of == nil {
 			var err error
 			if of, err = buildReport(ctx, net, id); err != nil {

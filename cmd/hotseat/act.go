@@ -64,7 +64,7 @@ var deeds = []deed{
 	{name: "reclaim", reason: true, words: cobra.NoArgs, short: "Take the seat back, so that nobody holds it",
 		example: "  hotseat reclaim --reason 'lunch'",
 		do: func(ctx context.Context, on target) (string, error) {
-			return "took the seat back", on.TakeBack(ctx, on.session, on.reason)
+			return "took the seat back", on.TakeBack(ctx, on.session, 0, on.reason)
 		}},
 	{name: "lock", reason: true, words: cobra.NoArgs, short: "Let nobody ask for the seat",
 		example: "  hotseat lock --reason 'the boss fight first'",

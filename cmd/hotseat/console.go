@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/charmbracelet/x/term"
-	"github.com/gorilla/websocket"
 	"github.com/spf13/cobra"
 
 	"hotseat/cmd/hotseat/internal/account"
@@ -88,11 +86,8 @@ func runConsole(cmd *cobra.Command, r *remote, o consoleOptions) error {
 		}
 		options.InitialSession = s.ID
 	}
-	options.URL, options.Token = who.URL, who.Token
+	options.URL, options.Token, options.TLS = who.URL, who.Token, who.TLS
 	options.ReadOnly, options.JSON = o.readOnly, r.json
-	if who.TLS != nil {
-		trustEverywhere(who)
-	}
 	if o.plain || r.json || !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
 		err = tui.Plain(ctx, options, cmd.InOrStdin(), cmd.OutOrStdout())
 	} else {
@@ -111,15 +106,6 @@ func (r *remote) consoleSignIn(cmd *cobra.Command) (*account.SignedIn, error) {
 		return nil, err
 	}
 	return account.Connect(cmd.Context(), o)
-}
-
-// trustEverywhere makes the whole process trust the authorities of --ca: it speaks to one backend, and
-// the console makes connections of its own.
-func trustEverywhere(who *account.SignedIn) {
-	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
-		transport.TLSClientConfig = who.TLS.Clone()
-	}
-	websocket.DefaultDialer.TLSClientConfig = who.TLS.Clone()
 }
 
 // preferences reads console.toml. A mistake in it is said and does not keep the console from starting.

@@ -37,9 +37,10 @@ func (a Actions) Deny(ctx context.Context, session, requestID, reason string) er
 	return a.say(ctx, session, playtest.Event{Action: playtest.ActionTakeoverDeny, RequestID: requestID, Reason: reason})
 }
 
-// TakeBack empties the seat.
-func (a Actions) TakeBack(ctx context.Context, session, reason string) error {
-	return a.say(ctx, session, playtest.Event{Action: playtest.ActionSeatReleased, Reason: reason})
+// TakeBack empties the seat of an epoch: if it has changed hands meanwhile, the next holder keeps it and this
+// is refused. Epoch 0 is whatever seat there is.
+func (a Actions) TakeBack(ctx context.Context, session string, epoch int64, reason string) error {
+	return a.say(ctx, session, playtest.Event{Action: playtest.ActionSeatReleased, Epoch: epoch, Reason: reason})
 }
 
 // Give gives the seat to somebody who is in the session, ahead of the queue and unasked if need be.
@@ -163,6 +164,7 @@ type ask struct {
 	Reason    string          `json:"reason,omitempty"`
 	At        int64           `json:"at,omitempty"` // Unix milliseconds
 	Person    *named          `json:"person,omitempty"`
+	Epoch     int64           `json:"epoch,omitempty"`
 	Seconds   *int            `json:"seconds,omitempty"` // slow mode's; 0 is a value
 }
 
@@ -172,7 +174,7 @@ type named struct {
 }
 
 func askFor(e playtest.Event) ask {
-	out := ask{Action: e.Action, Message: e.Message, RequestID: e.RequestID, Reason: e.Reason, At: e.At}
+	out := ask{Action: e.Action, Message: e.Message, RequestID: e.RequestID, Reason: e.Reason, At: e.At, Epoch: e.Epoch}
 	if e.Person != nil {
 		out.Person = &named{e.Person.ID}
 	}

@@ -136,7 +136,7 @@ func (s *server) console(sess ssh.Session, who playtest.Person) error {
 	opts := tui.Options{
 		Preferences: preferences,
 		URL:         s.cfg.Server, Token: s.cfg.Token(who), ReadOnly: who.Role == playtest.RoleViewer,
-		Log: s.cfg.Log.With("person", who.Name), Now: s.cfg.Now,
+		Log: s.cfg.Log.With("person", who.Name), Now: s.cfg.Now, NoFiles: true,
 	}
 	var err error
 	if hasPty {
