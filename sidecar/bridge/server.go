@@ -1,11 +1,9 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -13,65 +11,114 @@ import (
 )
 
 const (
-	// queueLines are kept for a game that does not read.
-	queueLines = 256
 	// maxGames: one game, a tool or two to look at it, and room for a connection that dies.
 	maxGames = 8
-	// maxInput bounds a line that a game sends. Lines are read and ignored for now.
-	maxInput = 4 << 10
-	// writeWait: a game that takes no byte for so long has hung; it may connect again.
-	writeWait = 30 * time.Second
+	// acceptFirst and acceptMost bound the pause after a failed accept: a process that is out of
+	// file descriptors (EMFILE) has some again soon, and a game must find the bridge then.
+	acceptFirst, acceptMost = 5 * time.Millisecond, time.Second
 )
 
-// Server is the bridge. Offer may be called before Serve and from anywhere.
+// Config of a Server.
+type Config struct {
+	Listeners []net.Listener // at least one; closed by Serve
+	Session   string         // told to the game; "": none
+	// Say brings what the game says into the session. It is called by one goroutine for each
+	// connection, and bounded by its context. A *Refusal is told to the game as it is. nil: nobody
+	// listens.
+	Say func(context.Context, Saying) error
+	Log *slog.Logger
+}
+
+// Server is the bridge. Offer and SetSeat may be called before Serve and from anywhere.
 type Server struct {
-	listener net.Listener
-	log      *slog.Logger
+	cfg Config
+	log *slog.Logger
 
-	mu    sync.Mutex // protects the rest; never held over I/O
-	seat  seat
-	games map[*game]struct{}
-	wg    sync.WaitGroup
+	mu        sync.Mutex // protects the rest; never held over I/O
+	seat      seatState
+	reactions reactions
+	window    *time.Timer
+	games     map[*game]struct{}
+	ended     bool
+	wg        sync.WaitGroup
 }
 
-// Listen opens the port, so that a game that is started next finds it.
-func Listen(addr string, log *slog.Logger) (*Server, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// New makes a bridge on open sockets, so that a game that is started next finds it.
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("bridge: %w", err)
+	if cfg.Say == nil {
+		cfg.Say = nobody
 	}
-	return &Server{listener: l, log: log, seat: emptySeat, games: make(map[*game]struct{})}, nil
+	return &Server{cfg: cfg, log: cfg.Log, games: make(map[*game]struct{})}
 }
 
-// Addr is where games connect.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Serve accepts games until ctx is done, and then waits for all connections to end.
+func (s *Server) Serve(ctx context.Context) {
+	var accepting sync.WaitGroup
+	for _, l := range s.cfg.Listeners {
+		accepting.Go(func() { s.accept(ctx, l) })
+	}
+	<-ctx.Done()
+	for _, l := range s.cfg.Listeners {
+		l.Close()
+	}
+	accepting.Wait()
+	s.closeAll()
+	s.wg.Wait()
+}
 
-// Serve accepts games until ctx is done, which is no error, and then waits for all
-// connections to end.
-func (s *Server) Serve(ctx context.Context) error {
-	defer s.wg.Wait()
-	defer s.closeAll()
-	defer context.AfterFunc(ctx, func() { s.listener.Close() })()
-	defer s.listener.Close()
+func (s *Server) accept(ctx context.Context, l net.Listener) {
+	wait := acceptFirst
 	for {
-		conn, err := s.listener.Accept()
-		if ctx.Err() != nil {
-			if conn != nil {
+		conn, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
 				conn.Close()
 			}
-			return nil
+			return
+		case err == nil:
+			wait = acceptFirst
+			s.serve(ctx, conn)
+			continue
+		case errors.Is(err, net.ErrClosed):
+			s.log.Warn("a socket of the bridge was closed", "addr", l.Addr())
+			return
 		}
-		if err != nil {
-			var temporary net.Error
-			if errors.As(err, &temporary) && temporary.Timeout() {
-				continue
-			}
-			return fmt.Errorf("bridge: accept: %w", err)
+		if wait == acceptFirst {
+			s.log.Warn("the bridge cannot take a game, trying again", "reason", err)
 		}
-		s.serve(conn)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, acceptMost)
+	}
+}
+
+// SetSeat tells who is in the seat, as the session's log says.
+func (s *Server) SetSeat(seat Seat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.learn(s.seat.learn(seat))
+}
+
+// learn is called with s.mu held.
+func (s *Server) learn(seat seatState, news bool) {
+	if !news {
+		return
+	}
+	s.seat = seat
+	s.send(seat.line())
+}
+
+// send is called with s.mu held.
+func (s *Server) send(line []byte) {
+	for g := range s.games {
+		g.push(line)
 	}
 }
 
@@ -84,17 +131,40 @@ func (s *Server) Offer(raw json.RawMessage) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seat = s.seat.after(e)
-	if leftOut[e.Action] {
+	if s.ended {
 		return
 	}
-	for g := range s.games {
-		g.push(line)
+	switch {
+	case leftOut[e.Action]:
+	case e.Action == actionReact:
+		event := line[:len(line)-1]
+		if s.reactions.add(e.Reaction, event) {
+			s.send(counted(event, 1))
+			s.window = time.AfterFunc(reactEvery, s.flush)
+		}
+	default:
+		s.send(line)
+		s.learn(s.seat.after(e))
+	}
+}
+
+// flush sends the reactions of a window, and begins the next if there were any.
+func (s *Server) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	for _, line := range s.reactions.flush() {
+		s.send(line)
+	}
+	if s.reactions.open {
+		s.window.Reset(reactEvery)
 	}
 }
 
 // serve starts a game's goroutines.
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.games) >= maxGames {
@@ -102,108 +172,41 @@ func (s *Server) serve(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	g := &game{conn: conn, wake: make(chan struct{}, 1), quit: make(chan struct{})}
-	g.push(s.seat.line()) // under the lock, so that no event comes between seat and stream
+	g := newGame(conn)
+	// Under the lock, so that no event comes between the greeting and the stream.
+	g.push(encode(struct {
+		Action  string `json:"action"`
+		Version int    `json:"version"`
+		Session string `json:"session"`
+	}{"HELLO", 1, s.cfg.Session}))
+	if s.seat.known {
+		g.push(s.seat.line())
+	}
 	s.games[g] = struct{}{}
-	s.log.Info("game connected to the bridge", "from", conn.RemoteAddr())
+	s.log.Info("game connected to the bridge", "on", conn.LocalAddr())
 	s.wg.Go(func() {
 		g.write()
 		g.close()
 	})
+	s.wg.Go(func() { g.say(ctx, s.cfg.Say) })
 	s.wg.Go(func() {
 		err := g.read()
 		g.close()
 		s.mu.Lock()
 		delete(s.games, g)
 		s.mu.Unlock()
-		s.log.Info("game left the bridge", "from", conn.RemoteAddr(), "dropped", g.droppedLines(), "reason", err)
+		s.log.Info("game left the bridge", "on", conn.LocalAddr(), "dropped", g.droppedLines(), "reason", err)
 	})
 }
 
 func (s *Server) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
+	if s.window != nil {
+		s.window.Stop()
+	}
 	for g := range s.games {
 		g.close()
 	}
-}
-
-// game is one connection.
-type game struct {
-	conn net.Conn
-	wake chan struct{} // there are lines; capacity 1
-	quit chan struct{}
-	once sync.Once
-
-	mu      sync.Mutex // protects the rest
-	lines   [][]byte   // oldest first
-	dropped int
-}
-
-// push adds a line and drops the oldest when there are too many.
-func (g *game) push(line []byte) {
-	g.mu.Lock()
-	if len(g.lines) >= queueLines {
-		g.lines = g.lines[1:]
-		g.dropped++
-	}
-	g.lines = append(g.lines, line)
-	g.mu.Unlock()
-	select {
-	case g.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (g *game) pop() []byte {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.lines) == 0 {
-		return nil
-	}
-	line := g.lines[0]
-	g.lines = g.lines[1:]
-	return line
-}
-
-func (g *game) droppedLines() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.dropped
-}
-
-func (g *game) write() {
-	for {
-		for line := g.pop(); line != nil; line = g.pop() {
-			_ = g.conn.SetWriteDeadline(time.Now().Add(writeWait))
-			if _, err := g.conn.Write(line); err != nil {
-				return
-			}
-		}
-		select {
-		case <-g.wake:
-		case <-g.quit:
-			return
-		}
-	}
-}
-
-// read takes what the game says and forgets it. It ends with the connection.
-func (g *game) read() error {
-	r := bufio.NewReaderSize(g.conn, maxInput)
-	for {
-		if _, err := r.ReadSlice('\n'); err != nil {
-			if errors.Is(err, bufio.ErrBufferFull) {
-				return fmt.Errorf("a line of more than %d bytes", maxInput)
-			}
-			return err
-		}
-	}
-}
-
-func (g *game) close() {
-	g.once.Do(func() {
-		close(g.quit)
-		g.conn.Close()
-	})
 }

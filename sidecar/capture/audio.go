@@ -1,21 +1,65 @@
 package capture
 
 import (
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
 )
 
-// audioRetry is how long a missing sound server is left alone. It may start after the
-// sidecar, or be restarted; asking costs little.
-const audioRetry = 3 * time.Second
+// A missing sound server may start after the sidecar, or be restarted. Asking costs little: a
+// connection to a socket that is not there.
+const (
+	audioRetry    = 250 * time.Millisecond
+	audioRetryMax = 500 * time.Millisecond
+)
 
-// serveAudio keeps the sound flowing. No sound server is no error: the broadcast goes on
-// without sound, one warning says so, and the search goes on.
+var errSoundStalled = errors.New("capture: the sound server has given nothing for 2 s")
+
+// serveAudio keeps the sound flowing. No sound server is no error: there is silence instead, one
+// warning says so, and the search goes on.
 func (p *Pipeline) serveAudio() {
-	warned := false
+	tracks := []*track{{frame: opusFrame, delay: opusDelay, silent: opusSilence, out: func(s Sample, silent bool) {
+		if !p.cfg.RTMP.Only {
+			offer(p.audio, s)
+		}
+		p.meter.update(func(st *Stats) {
+			if silent {
+				st.SilentPackets++
+			} else {
+				st.AudioPackets++
+				st.Audio = true
+			}
+		})
+	}}}
+	aac := ""
+	if p.rtmp != nil {
+		aac = p.rtmp.aac.element
+		tracks = append(tracks, &track{frame: aacFrame, delay: aacDelay, silent: p.rtmp.aac.silent, out: func(s Sample, _ bool) { p.rtmp.audio(s) }})
+	}
+	// Silence is made apart from the sound, because a sound server that hangs holds its thread up.
+	p.wg.Go(func() {
+		tick := time.NewTicker(2 * opusFrame) // as often as silence may be late
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.closing:
+				return
+			case <-tick.C:
+				for _, t := range tracks {
+					t.fill(p.now() - p.baseTime())
+				}
+			}
+		}
+	})
+
+	warned, pause := false, audioRetry
 	for !p.isClosing() {
-		err := p.playAudio(func() { warned = false })
+		flowed, err := p.playAudio(tracks, aac)
+		if flowed {
+			warned, pause = false, audioRetry
+		}
 		if p.isClosing() {
 			return
 		}
@@ -25,65 +69,80 @@ func (p *Pipeline) serveAudio() {
 			if server == "" {
 				server = "$PULSE_SERVER or the default"
 			}
-			p.cfg.Log.Warn("no sound: only the picture is captured until the sound server answers",
+			p.cfg.Log.Warn("no sound: there is silence until the sound server answers",
 				"server", server, "device", p.cfg.PulseDevice, "reason", err)
 		}
 		select {
 		case <-p.closing:
 			return
-		case <-time.After(audioRetry):
+		case <-time.After(pause):
+			pause = min(2*pause, audioRetryMax)
 		}
 	}
 }
 
-// playAudio runs one audio pipeline until it fails or the capture is closed. flowing is
-// called when the first packet came.
-func (p *Pipeline) playAudio(flowing func()) error {
-	g, err := newGraph(describeAudio(p.cfg),
+// playAudio runs one audio pipeline until it fails or the capture is closed, and says whether any
+// sound came.
+func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err error) {
+	g, err := newGraph(describeAudio(p.cfg, pulseSource, aac),
 		[3]string{nameSound, "device", p.cfg.PulseDevice},
 		[3]string{nameSound, "server", p.cfg.PulseServer},
 		[3]string{nameSound, "client-name", "hotseat"})
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer g.stop()
-	defer p.meter.update(func(s *Stats) { s.Audio = false })
+	defer g.stopSoon()
+	var packets atomic.Uint64
+	defer func() { // before the stop, which a sound server that hangs holds up
+		for _, t := range tracks {
+			t.stop()
+		}
+		flowed = packets.Load() > 0
+		p.meter.update(func(s *Stats) {
+			s.Audio = false
+			if flowed && !p.isClosing() {
+				s.AudioLost++
+			}
+		})
+	}()
 
-	first := make(chan struct{}, 1)
-	if err := g.onSample(nameAudio, func(sample *gst.Sample, buf *gst.Buffer) {
-		s := Sample{Data: buf.Bytes(), RunningTime: runningTime(sample, buf), Duration: bufferDuration(buf)}
-		if len(s.Data) == 0 {
-			return
+	for i, sink := range []string{nameAudio, nameAAC}[:len(tracks)] {
+		clock := &soundClock{frame: tracks[i].frame, delay: tracks[i].delay}
+		if err := g.onSample(sink, func(_ *gst.Sample, buf *gst.Buffer) {
+			data := buf.Bytes()
+			if len(data) == 0 || p.isClosing() {
+				return
+			}
+			at, ok := clock.stamp(p.now() - p.baseTime())
+			if !ok {
+				return
+			}
+			tracks[i].put(Sample{Data: data, RunningTime: at, Duration: tracks[i].frame})
+			packets.Add(1)
+		}); err != nil {
+			return false, err
 		}
-		offer(p.audio, s)
-		p.meter.update(func(st *Stats) { st.AudioPackets++; st.Audio = true })
-		select {
-		case first <- struct{}{}:
-		default:
-		}
-	}); err != nil {
-		return err
 	}
 	if err := g.ready(); err != nil {
-		return err
+		return false, err
 	}
 	if err := g.play(p.clock, gst.ClockTime(p.baseTime())); err != nil {
-		return err
+		return false, err
 	}
-	said := false
+	seen, last := uint64(0), time.Now()
 	for !p.isClosing() {
 		if err := g.nextError(busPoll); err != nil {
-			return err
+			return false, err
 		}
-		select {
-		case <-first:
-			if !said {
-				said = true
-				flowing()
+		switch n := packets.Load(); {
+		case n != seen:
+			if seen == 0 {
 				p.cfg.Log.Info("sound is captured", "device", p.cfg.PulseDevice)
 			}
-		default:
+			seen, last = n, time.Now()
+		case time.Since(last) > stallTime:
+			return false, errSoundStalled
 		}
 	}
-	return nil
+	return false, nil
 }

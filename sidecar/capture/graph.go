@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
@@ -87,7 +88,33 @@ func (g *graph) play(clock *gst.Clock, base gst.ClockTime) error {
 	return nil
 }
 
-func (g *graph) stop() { _ = g.pipeline.SetState(gst.StateNull) }
+// stopTime is how long stopping may take; it takes a tenth of a second.
+const stopTime = 2 * time.Second
+
+// stopSoon ends the flow. It reports false when a thread of the pipeline does not end (a driver
+// that hangs, a sound server that is frozen): then the pipeline is left to the end of the process,
+// reachable, because go-gst would dispose of it while it runs.
+func (g *graph) stopSoon() bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = g.pipeline.SetState(gst.StateNull)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(stopTime):
+		abandoned.mu.Lock()
+		defer abandoned.mu.Unlock()
+		abandoned.graphs = append(abandoned.graphs, g)
+		return false
+	}
+}
+
+var abandoned struct {
+	mu     sync.Mutex
+	graphs []*graph
+}
 
 var errEndOfStream = errors.New("capture: the stream ended by itself")
 

@@ -29,18 +29,24 @@ const (
 	ageWindow = 15
 )
 
-// phaseLock is written by the goroutine that watches the screen (drawn) and by the streaming
-// thread (the rest).
+// phaseLock is written by the goroutine that hears the display's events (drawn) and by the one that
+// takes the pictures (the rest).
 type phaseLock struct {
-	period time.Duration
-
 	mu     sync.Mutex // protects everything below
+	period time.Duration
 	drawn  [8]time.Duration
 	next   int // where drawn is written
 	ages   []time.Duration
 	off    time.Duration // of the grid against the base time, ±period/2
 	median time.Duration
 	moves  uint64
+}
+
+// setPeriod says that the frame rate changed: what was learned is void.
+func (l *phaseLock) setPeriod(period time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.period, l.off, l.ages = period, 0, l.ages[:0]
 }
 
 func newPhaseLock(period time.Duration) *phaseLock {
@@ -85,8 +91,7 @@ func (l *phaseLock) picture(grabbed time.Duration) (shift time.Duration) {
 }
 
 // move adds to the offset of the grid and returns the new one. A whole period more or less is
-// the same grid, so the offset stays within half a period and with it the shift between
-// picture and sound.
+// the same grid, so the offset stays within half a period.
 func (l *phaseLock) move(shift time.Duration) (offset time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,8 +3,8 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
@@ -13,35 +13,47 @@ import (
 // busPoll is how long one look at a GStreamer bus waits, and so how late Close may be noticed.
 const busPoll = 100 * time.Millisecond
 
-// Pipeline captures one display. Open, Start, read the channels, Close.
+// Pipeline captures one display or window. Open, Start, read the channels, Close.
+//
+// Its goroutines: one takes pictures at the frame rate and pushes them (pictures.go), one waits for
+// the X server on its behalf (camera.go), one owns the encoding and replaces it (supervise.go), one
+// keeps the sound flowing (audio.go), one the RTMP connection (rtmp.go).
 type Pipeline struct {
 	cfg    Config
 	clock  *gst.Clock
-	video  *graph
-	screen *screen
+	camera *camera
 	phase  *phaseLock // nil: free running
+	rtmp   *rtmpOut   // nil: none
 
-	queue  videoQueue
+	current    atomic.Pointer[encoding] // replaced by the supervisor only
+	candidates []encoder                // that are still to be tried; the supervisor's after Start
+	quality    atomic.Int32             // of thumbnails
+
+	videoMu sync.Mutex // held while an access unit is handed over: two encodings may overlap
+	queue   videoQueue
+
 	audio  chan Sample
 	thumbs chan []byte
 	errs   chan error
 	meter  meter
 
-	quality   int            // of thumbnails; owned by their thread
-	gone      bool           // the display went away; read by Close when watchScreen has ended
-	keyWanted chan struct{}  // a key frame is wanted; capacity 1
-	closing   chan struct{}  // closed by Close
-	wg        sync.WaitGroup // goroutines started by Start
+	keyWanted chan struct{} // a key frame is wanted; capacity 1
+	adapted   chan struct{} // want was changed; capacity 1
+	closing   chan struct{} // closed by Close
+	shotsDone chan struct{} // closed when the camera's goroutine has ended
+	wg        sync.WaitGroup
 
-	mu      sync.Mutex // protects the two below
+	mu      sync.Mutex // protects the three below
 	base    gst.ClockTime
 	started bool
+	want    Target
 	once    sync.Once
 }
 
-// Open checks the display and the plug-ins, builds the pipelines and opens the encoder. With
-// EncoderGPU and no usable NVENC it falls back to x264, warns and says so in Stats. Errors
-// name what is missing: the display, or the Debian package of a plug-in.
+// Open checks the display and the plug-ins, tries the encoders until one works and opens it. With
+// EncoderGPU and no usable GPU encoder it falls back to the CPU, warns and says so in Stats. Errors
+// name what is missing: the display, or the Debian package of a plug-in. A missing window is no
+// error: it is waited for.
 func Open(cfg Config) (*Pipeline, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -63,78 +75,56 @@ func open(cfg Config, screen *screen) (*Pipeline, error) {
 	initGStreamer()
 	p := &Pipeline{
 		cfg:       cfg,
-		screen:    screen,
-		quality:   thumbnailQuality,
 		clock:     gst.ObtainSystemClock().Clock,
 		queue:     videoQueue{ch: make(chan Sample, cfg.QueueFrames)},
-		audio:     make(chan Sample, 10), // 200 ms
+		audio:     make(chan Sample, 25), // half a second: silence after a sound server hung comes at once
 		thumbs:    make(chan []byte, 1),
 		errs:      make(chan error, 1),
 		keyWanted: make(chan struct{}, 1),
+		adapted:   make(chan struct{}, 1),
 		closing:   make(chan struct{}),
+		shotsDone: make(chan struct{}),
+		want:      Target{BitrateKbps: cfg.BitrateKbps, Framerate: cfg.Framerate, Width: cfg.Width, Height: cfg.Height},
 	}
-	if err := require(videoElements); err != nil {
-		return nil, err
-	}
+	p.quality.Store(thumbnailQuality)
+	wanted := [][]string{videoElements}
 	if cfg.ThumbnailInterval > 0 {
-		if err := require(thumbnailElements); err != nil {
-			return nil, err
-		}
+		wanted = append(wanted, thumbnailElements)
 	}
 	if cfg.Audio {
-		if err := require(audioElements); err != nil {
-			return nil, err
-		}
+		wanted = append(wanted, audioElements)
 	}
-	if err := p.openVideo(); err != nil {
+	if err := require(wanted...); err != nil {
 		return nil, err
 	}
+	if cfg.RTMP.URL != "" {
+		out, err := newRTMP(cfg)
+		if err != nil {
+			return nil, err
+		}
+		p.rtmp = out
+	}
+	p.candidates = candidates(cfg.Encoder)
+	if cfg.encoders != nil {
+		p.candidates = cfg.encoders
+	}
+	e, err := p.firstEncoding(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.adopt(e)
+	drawn := func() {}
 	if !cfg.FreeRunning {
 		if screen.damage {
-			p.phase = newPhaseLock(time.Second / time.Duration(cfg.Framerate))
+			p.phase = newPhaseLock(e.period())
+			drawn = func() { p.phase.noteDrawing(p.now()) }
 		} else {
 			cfg.Log.Warn("the display has no DAMAGE extension: pictures may be up to one frame older than needed")
 		}
 	}
+	p.camera = &camera{display: cfg.Display, window: cfg.Window, cursor: cfg.Cursor, drawn: drawn}
+	p.camera.connect(screen)
 	return p, nil
-}
-
-// openVideo tries the wanted encoder, then x264.
-func (p *Pipeline) openVideo() error {
-	if p.cfg.Encoder == EncoderGPU {
-		err := p.openVideoWith(nvenc)
-		if err == nil {
-			return nil
-		}
-		p.cfg.Log.Warn("no GPU encoder, falling back to x264 on the CPU", "reason", err)
-		p.meter.update(func(s *Stats) { s.Fallback = true })
-	}
-	return p.openVideoWith(x264)
-}
-
-func (p *Pipeline) openVideoWith(enc encoder) error {
-	if err := require(enc.needs); err != nil {
-		return err
-	}
-	g, err := newGraph(describeVideo(p.cfg, enc))
-	if err != nil {
-		return err
-	}
-	if err := g.onSample(nameVideo, p.onVideo); err != nil {
-		return err
-	}
-	if p.cfg.ThumbnailInterval > 0 {
-		if err := g.onSample(nameThumbs, p.onThumbnail); err != nil {
-			return err
-		}
-	}
-	if err := g.ready(); err != nil {
-		g.stop()
-		return err
-	}
-	p.video = g
-	p.meter.update(func(s *Stats) { s.Encoder = enc.name })
-	return nil
 }
 
 // Start lets the pictures flow. Failures after it come through Err.
@@ -146,30 +136,36 @@ func (p *Pipeline) Start() error {
 	}
 	p.started = true
 	p.base = p.clock.GetTime()
-	base := p.base
 	p.mu.Unlock()
 
-	if err := p.video.play(p.clock, base); err != nil {
+	if err := p.current.Load().play(p.clock, p.baseTime()); err != nil {
+		p.camera.scr.close()
+		close(p.shotsDone)
 		return err
 	}
-	p.wg.Go(p.serveVideo)
+	p.wg.Go(p.supervise)
+	p.wg.Go(p.servePictures)
 	if p.cfg.Audio {
 		p.wg.Go(p.serveAudio)
 	}
-	p.wg.Go(p.watchScreen)
+	if p.rtmp != nil {
+		p.wg.Go(func() { p.rtmp.serve(p) })
+	}
 	return nil
 }
 
 // Video gives access units. It is never closed; stop reading when Err fires or after Close.
 func (p *Pipeline) Video() <-chan Sample { return p.queue.ch }
 
-// Audio gives Opus packets of 20 ms; none while there is no sound server.
+// Audio gives Opus packets of 20 ms: silence while there is no sound server, so that running time
+// has no gap.
 func (p *Pipeline) Audio() <-chan Sample { return p.audio }
 
 // Thumbnails gives JPEG pictures.
 func (p *Pipeline) Thumbnails() <-chan []byte { return p.thumbs }
 
-// Err gives the failure that ended the capture, at most one.
+// Err gives the failure that ended the capture, at most one: ErrDisplayGone, ErrStalled or
+// ErrNoEncoder.
 func (p *Pipeline) Err() <-chan error { return p.errs }
 
 // Stats may be called from anywhere.
@@ -177,6 +173,9 @@ func (p *Pipeline) Stats() Stats {
 	s := p.meter.read()
 	if p.phase != nil {
 		s.PictureAge, s.PhaseShifts = p.phase.stats()
+	}
+	if p.rtmp != nil {
+		s.RTMP = p.rtmp.stats()
 	}
 	return s
 }
@@ -191,79 +190,33 @@ func (p *Pipeline) ForceKeyFrame() {
 	}
 }
 
-// Close stops everything and waits for it. It may be called twice and before Start.
+// Close stops everything and waits for it, at most about two seconds. It may be called twice and
+// before Start. What an X server or a sound server that hangs holds up is left to end with it.
 func (p *Pipeline) Close() {
 	p.once.Do(func() {
+		p.mu.Lock()
+		started := p.started
+		p.started = true // a Start that comes late is refused
+		p.mu.Unlock()
 		close(p.closing)
+		if !started {
+			p.camera.scr.close()
+			<-p.camera.gone
+			close(p.shotsDone)
+		}
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			p.screen.close()
 			p.wg.Wait()
-			if !p.gone {
-				p.video.stop()
-			}
+			p.current.Load().close()
+			<-p.shotsDone
+			p.camera.release()
 		}()
 		select {
 		case <-stopped:
-			if p.gone {
-				abandon(p.video) // stopping it would wait for a thread that never ends
-			}
-		case <-time.After(stopTime):
-			// The X server died or froze while this was closing, and a thread waits for it for ever.
-			// Everything that it holds is left to the end of the process.
-			runtime.KeepAlive(p.video)
+		case <-time.After(stopTime + busPoll):
 		}
 	})
-}
-
-// stopTime is how long stopping may take; it takes a tenth of a second.
-const stopTime = 2 * time.Second
-
-// serveVideo hears the bus and passes requests for key frames on. It is a goroutine of its
-// own because neither may happen on a streaming thread.
-func (p *Pipeline) serveVideo() {
-	sink, err := p.video.pipeline.GetElementByName(nameVideo)
-	if err != nil {
-		p.fail(fmt.Errorf("capture: %w", err))
-		return
-	}
-	bus := make(chan error, 1)
-	p.wg.Go(func() {
-		for !p.isClosing() {
-			if err := p.video.nextError(busPoll); err != nil {
-				bus <- err
-				return
-			}
-		}
-	})
-	for {
-		select {
-		case <-p.keyWanted:
-			// An upstream force-key-unit event, as gst_video_event_new_upstream_force_key_unit
-			// makes it; go-gst has no wrapper. all-headers asks for SPS and PPS too.
-			sink.SendEvent(gst.NewCustomEvent(gst.EventTypeCustomUpstream,
-				gst.NewStructureFromString("GstForceKeyUnit, all-headers=(boolean)true, count=(uint)0")))
-		case err := <-bus:
-			p.fail(err)
-			return
-		case <-p.closing:
-			return
-		}
-	}
-}
-
-// watchScreen notes when the display is drawn on, and notices when it goes away.
-func (p *Pipeline) watchScreen() {
-	var drawn func()
-	if p.phase != nil {
-		drawn = func() { p.phase.noteDrawing(p.now()) }
-	}
-	p.screen.watch(drawn)
-	if !p.isClosing() {
-		p.gone = true
-		p.fail(ErrDisplayGone)
-	}
 }
 
 func (p *Pipeline) isClosing() bool {
@@ -291,8 +244,8 @@ func (p *Pipeline) baseTime() time.Duration {
 	return time.Duration(p.base)
 }
 
-// onVideo runs on the streaming thread of the video pipeline.
-func (p *Pipeline) onVideo(sample *gst.Sample, buf *gst.Buffer) {
+// onVideo runs on the streaming thread of an encoding.
+func (p *Pipeline) onVideo(e *encoding, sample *gst.Sample, buf *gst.Buffer) {
 	s := Sample{
 		Data:        buf.Bytes(), // a copy that is ours
 		RunningTime: runningTime(sample, buf),
@@ -302,22 +255,24 @@ func (p *Pipeline) onVideo(sample *gst.Sample, buf *gst.Buffer) {
 	if len(s.Data) == 0 {
 		return
 	}
-	grabbed := p.baseTime() + s.RunningTime
-	if p.phase != nil {
-		grabbed += p.phase.offset()
-		if shift := p.phase.picture(grabbed); shift != 0 {
-			p.moveGrid(p.phase.move(shift))
-		}
+	e.heard()
+	took := p.now() - p.baseTime() - s.RunningTime
+	p.videoMu.Lock()
+	defer p.videoMu.Unlock()
+	if p.current.Load() != e {
+		return // another encoding has taken over: its first access unit is a key frame
 	}
-	took := p.now() - grabbed
-	if p.queue.put(s) {
+	if p.rtmp != nil {
+		p.rtmp.video(s)
+	}
+	if !p.cfg.RTMP.Only && p.queue.put(s) {
 		p.ForceKeyFrame()
 	}
 	p.meter.update(func(st *Stats) {
 		st.Frames++
 		st.Bytes += uint64(len(s.Data))
 		st.Dropped = p.queue.dropped
-		st.EncodeTime = mean(st.EncodeTime, max(0, took), p.cfg.Framerate)
+		st.EncodeTime = mean(st.EncodeTime, max(0, took), e.cfg.Framerate)
 		if s.KeyFrame {
 			st.KeyFrames++
 			st.LastKeyFrame = time.Now()
@@ -325,14 +280,23 @@ func (p *Pipeline) onVideo(sample *gst.Sample, buf *gst.Buffer) {
 	})
 }
 
-// moveGrid makes ximagesrc grab at base + offset + n/framerate from the next picture on. Its
-// grid hangs on the base time of the element, which it reads before every picture. Time
-// stamps stay on the grid of the frame rate, so what moves is only, by at most half a frame,
-// what they stand for.
-func (p *Pipeline) moveGrid(offset time.Duration) {
-	src, err := p.video.pipeline.GetElementByName(nameScreen)
-	if err != nil {
-		return // cannot happen: the pipeline was built with it
+// firstEncoding opens the first candidate that works.
+func (p *Pipeline) firstEncoding(cfg Config) (*encoding, error) {
+	var reasons []error
+	for i, enc := range p.candidates {
+		err := enc.try(cfg)
+		if err == nil {
+			var e *encoding
+			if e, err = newEncoding(cfg, enc, p.onVideo, p.onThumbnail); err == nil {
+				if enc.name != firstName(cfg) {
+					p.cfg.Log.Warn("falling back to "+enc.name, "wanted", cfg.Encoder, "reason", errors.Join(reasons...))
+					p.meter.update(func(s *Stats) { s.Fallback = true })
+				}
+				p.candidates = p.candidates[i:]
+				return e, nil
+			}
+		}
+		reasons = append(reasons, err)
 	}
-	src.SetBaseTime(gst.ClockTime(p.baseTime() + offset))
+	return nil, fmt.Errorf("%w: %w", ErrNoEncoder, errors.Join(reasons...))
 }

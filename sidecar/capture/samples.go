@@ -7,7 +7,8 @@ import "time"
 type Sample struct {
 	Data []byte
 	// RunningTime counts from Pipeline.Start, on the same clock for video and audio. For
-	// video it is when the picture was grabbed, rounded to the grid of the frame rate.
+	// video it is when the picture was due to be grabbed: the times follow the grid of the frame
+	// rate, and move with it when the grid moves (phase.go).
 	RunningTime time.Duration
 	Duration    time.Duration
 	KeyFrame    bool // video only
@@ -42,8 +43,8 @@ func drain[T any](ch chan T) (n int) {
 	}
 }
 
-// videoQueue hands access units to the reader by the rule in the package comment. Its methods
-// are called by the one streaming thread only.
+// videoQueue hands access units to the reader by the rule in the package comment. It has one writer
+// at a time.
 type videoQueue struct {
 	ch      chan Sample
 	skip    bool   // deltas are worthless until the next key frame

@@ -9,18 +9,29 @@ import (
 	"time"
 
 	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/composite"
 	"github.com/jezek/xgb/damage"
+	"github.com/jezek/xgb/shm"
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
 )
 
-// screen is our own connection to the display, beside the one of ximagesrc: it proves that
-// the display is there, with a better error than GStreamer's, and reports when it is drawn on.
+// ErrDisplayGone is what Err gives when the X server went away and Config.Endure is not set.
+var ErrDisplayGone = errors.New("capture: the X display has gone away")
+
+// screen is a connection to the display with the extensions that it has.
 type screen struct {
 	conn   *xgb.Conn
 	root   xproto.Window
-	damage bool // the display reports damage
-	once   sync.Once
+	depths map[byte]byte // bits a pixel takes in memory, by depth
+	lsb    bool          // pixels are little-endian
+
+	damage    bool // the display reports when it is drawn on
+	shm       bool // pictures come through shared memory
+	composite bool // windows can be captured though others cover them
+	cursor    bool // the pointer's picture can be asked for
+
+	once sync.Once
 }
 
 // quietXGB: xgb logs to standard error by itself, even that there is no authority file.
@@ -39,19 +50,13 @@ func dialScreen(display string) (*screen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("capture: cannot open X display %q: %w: is the X server running, and is DISPLAY right?", shown, err)
 	}
-	s := &screen{conn: conn, root: xproto.Setup(conn).DefaultScreen(conn).Root}
-	s.damage = s.initDamage() == nil
+	setup := xproto.Setup(conn)
+	s := &screen{conn: conn, root: setup.DefaultScreen(conn).Root, depths: map[byte]byte{}, lsb: setup.ImageByteOrder == xproto.ImageOrderLSBFirst}
+	for _, f := range setup.PixmapFormats {
+		s.depths[f.Depth] = f.BitsPerPixel
+	}
+	s.init()
 	return s, nil
-}
-
-// decoders guards the first Init of the two extensions. Init writes the decoders of their events
-// into maps of xgb that belong to the whole process and have no lock, while other connections
-// read them: a second Init could end the process. So it is called once, and later connections
-// are only told the opcodes.
-var decoders struct {
-	mu         sync.Mutex
-	done       bool
-	firstEvent byte // of DAMAGE, which the decoders were registered for
 }
 
 // Prepare does what Open does to the whole process the first time: it registers the extensions that a
@@ -66,85 +71,98 @@ func Prepare(display string) error {
 	return nil
 }
 
-// initDamage makes the two extensions usable on this connection and agrees on versions, which
-// both demand before any other request.
-func (s *screen) initDamage() error {
-	fixes, err := s.extension("XFIXES")
-	if err != nil {
-		return err
+// init finds out what the display can do. Versions are agreed on first: the extensions demand it.
+func (s *screen) init() {
+	if s.use("XFIXES", xfixes.Init) == nil {
+		_, err := xfixes.QueryVersion(s.conn, 5, 0).Reply()
+		s.cursor = err == nil
 	}
-	damages, err := s.extension("DAMAGE")
-	if err != nil {
-		return err
+	if s.cursor && s.use("DAMAGE", damage.Init) == nil { // DAMAGE needs XFIXES
+		_, err := damage.QueryVersion(s.conn, 1, 1).Reply()
+		s.damage = err == nil
 	}
-	if err := s.register(fixes, damages); err != nil {
-		return err
+	if s.use("MIT-SHM", shm.Init) == nil {
+		_, err := shm.QueryVersion(s.conn).Reply()
+		s.shm = err == nil
 	}
-	if _, err := xfixes.QueryVersion(s.conn, 5, 0).Reply(); err != nil {
-		return err
+	if s.use("Composite", composite.Init) == nil {
+		v, err := composite.QueryVersion(s.conn, 0, 4).Reply()
+		s.composite = err == nil && (v.MajorVersion > 0 || v.MinorVersion >= 2) // 0.2 has NameWindowPixmap
 	}
-	_, err = damage.QueryVersion(s.conn, 1, 1).Reply()
-	return err
 }
 
-func (s *screen) extension(name string) (*xproto.QueryExtensionReply, error) {
+// decoders guards the first Init of the extensions. Init writes the decoders of their events and
+// errors into maps of xgb that belong to the whole process and have no lock, while other
+// connections read them: a second Init could end the process. So it is called once, and later
+// connections are only told the opcodes.
+var decoders = struct {
+	mu   sync.Mutex
+	seen map[string][2]byte // first event and first error, which the decoders were registered for
+}{seen: map[string][2]byte{}}
+
+func (s *screen) use(name string, init func(*xgb.Conn) error) error {
 	reply, err := xproto.QueryExtension(s.conn, uint16(len(name)), name).Reply()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !reply.Present {
-		return nil, fmt.Errorf("the X server has no extension %s", name)
+		return fmt.Errorf("the X server has no extension %s", name)
 	}
-	return reply, nil
-}
-
-func (s *screen) register(fixes, damages *xproto.QueryExtensionReply) error {
+	numbers := [2]byte{reply.FirstEvent, reply.FirstError}
 	decoders.mu.Lock()
 	defer decoders.mu.Unlock()
-	if !decoders.done {
-		if err := xfixes.Init(s.conn); err != nil {
+	seen, ok := decoders.seen[name]
+	if !ok {
+		if err := init(s.conn); err != nil {
 			return err
 		}
-		if err := damage.Init(s.conn); err != nil {
-			return err
-		}
-		decoders.done, decoders.firstEvent = true, damages.FirstEvent
+		decoders.seen[name] = numbers
 		return nil
 	}
-	if damages.FirstEvent != decoders.firstEvent {
+	if seen != numbers {
 		return errors.New("another X server of this process numbers its events differently")
 	}
 	s.conn.ExtLock.Lock()
 	defer s.conn.ExtLock.Unlock()
-	s.conn.Extensions["XFIXES"], s.conn.Extensions["DAMAGE"] = fixes.MajorOpcode, damages.MajorOpcode
+	s.conn.Extensions[name] = reply.MajorOpcode
 	return nil
 }
 
-// settle is the pause before damage is cleared and reported anew. It bounds the requests that
-// we make to 500 a second, and is the precision with which drawing is noticed.
-const settle = 2 * time.Millisecond
-
-// watch calls drawn, unless it is nil, soon after the display was drawn on, until the connection
-// ends: by close, or because the X server went away.
-func (s *screen) watch(drawn func()) {
-	if s.damage && drawn != nil {
-		// NonEmpty: one event when the first rectangle is drawn after damage was cleared. The
-		// other levels send one per rectangle, thousands a second for some games.
-		if id, err := damage.NewDamageId(s.conn); err == nil {
-			damage.Create(s.conn, id, xproto.Drawable(s.root), damage.ReportLevelNonEmpty)
-		}
+// watchDamage asks to be told when d is drawn on.
+func (s *screen) watchDamage(d xproto.Drawable) {
+	// NonEmpty: one event when the first rectangle is drawn after damage was cleared. The
+	// other levels send one per rectangle, thousands a second for some games.
+	if id, err := damage.NewDamageId(s.conn); err == nil {
+		damage.Create(s.conn, id, d, damage.ReportLevelNonEmpty)
 	}
+}
+
+// settle is the pause before damage is cleared and reported anew. A game draws a frame in many strokes,
+// over some milliseconds: cleared in their midst, damage would be reported, and cleared, many times a
+// frame. Ten milliseconds later the frame is done, and the next stroke is the first of the next one,
+// up to 100 frames a second.
+const settle = 10 * time.Millisecond
+
+// watch reads events until the connection ends: by close, or because the X server went away.
+// drawn is called soon after a drawing that watchDamage asked for, changed when a window that
+// StructureNotify was selected for moved, got another size, came or went.
+func (s *screen) watch(drawn, changed func()) {
 	for {
 		ev, err := s.conn.WaitForEvent()
 		if ev == nil && err == nil {
 			return
 		}
-		if d, ok := ev.(damage.NotifyEvent); ok {
+		switch e := ev.(type) {
+		case damage.NotifyEvent:
 			drawn()
 			time.Sleep(settle)
-			damage.Subtract(s.conn, d.Damage, 0, 0)
+			damage.Subtract(s.conn, e.Damage, 0, 0)
+		case xproto.ConfigureNotifyEvent, xproto.MapNotifyEvent, xproto.UnmapNotifyEvent,
+			xproto.DestroyNotifyEvent, xproto.ReparentNotifyEvent:
+			changed()
 		}
 	}
 }
 
+// close ends the connection. With a frozen X server its goroutines remain until that ends.
 func (s *screen) close() { s.once.Do(s.conn.Close) }

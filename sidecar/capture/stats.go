@@ -5,10 +5,31 @@ import (
 	"time"
 )
 
+// States of the source in Stats.
+const (
+	SourceLive    = "live"
+	SourceHeld    = "held"    // the display or window is missing or hangs: the last picture is repeated
+	SourceWaiting = "waiting" // it has not been there yet: the picture is dark
+)
+
 // Stats is a snapshot; counters count from Start.
 type Stats struct {
-	Encoder  string // NameX264 or NameNVENC
-	Fallback bool   // the GPU was asked for and x264 does the work
+	Encoder     string // NameX264, NameOpenH264, NameNVENC or NameVA
+	Fallback    bool   // the wanted encoder was not to be had, or failed, and another does the work
+	EncoderErrs uint64 // encoders that failed or stalled while running
+	EncoderErr  string // what the last of them said
+
+	Width, Height int // pixels, as encoded at the moment
+	Framerate     int
+	BitrateKbps   int
+	Adaptations   uint64 // changes by Adapt
+
+	Source      string        // SourceLive, SourceHeld or SourceWaiting
+	SourceErr   string        // why it is not live
+	SourceLost  uint64        // times that it was lost
+	SourceAway  time.Duration // how long it was away the last time
+	Held        uint64        // pictures that were repeated because no other was to be had in time
+	SkippedBusy uint64        // pictures not taken because the encoder was still at work: the machine is short of CPU
 
 	Frames    uint64 // access units made
 	KeyFrames uint64
@@ -20,8 +41,12 @@ type Stats struct {
 	EncodeTime   time.Duration
 	LastKeyFrame time.Time
 
-	AudioPackets uint64
-	Audio        bool // sound is flowing
+	AudioPackets  uint64 // with sound
+	SilentPackets uint64 // made up while there was none
+	Audio         bool   // sound is flowing
+	AudioLost     uint64 // times that a flowing sound stopped
+
+	RTMP RTMPStats
 
 	// PictureAge is the median time from the game's last drawing to the grab behind it, and
 	// PhaseShifts how often the capture grid was moved to keep it short. Zero when

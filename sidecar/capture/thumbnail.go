@@ -17,21 +17,22 @@ func (c Config) thumbnailHeight() int {
 
 // onThumbnail runs on the thread of the thumbnail branch. A picture above the limit is dropped
 // and the next ones are made with less quality; it comes back when pictures are small again.
-func (p *Pipeline) onThumbnail(_ *gst.Sample, buf *gst.Buffer) {
+func (p *Pipeline) onThumbnail(e *encoding, _ *gst.Sample, buf *gst.Buffer) {
 	data := buf.Bytes()
-	if len(data) == 0 {
+	if len(data) == 0 || p.current.Load() != e {
 		return
 	}
-	limit, quality := p.cfg.ThumbnailMaxBytes, p.quality
+	limit, old := p.cfg.ThumbnailMaxBytes, int(p.quality.Load())
+	quality := old
 	switch {
 	case len(data) > limit:
 		quality = max(thumbnailLeast, quality-thumbnailStep)
 	case len(data) < limit/3:
 		quality = min(thumbnailQuality, quality+thumbnailStep)
 	}
-	if quality != p.quality {
-		if jpeg, err := p.video.pipeline.GetElementByName(nameJPEG); err == nil && jpeg.SetProperty("quality", quality) == nil {
-			p.quality = quality
+	if quality != old {
+		if jpeg, err := e.graph.pipeline.GetElementByName(nameJPEG); err == nil && jpeg.SetProperty("quality", quality) == nil {
+			p.quality.Store(int32(quality))
 		}
 	}
 	if len(data) <= limit {

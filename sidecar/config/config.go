@@ -15,6 +15,7 @@ import (
 const (
 	IngestWHIP = "whip"
 	IngestRTMP = "rtmp"
+	IngestBoth = "both" // to a stage and to an RTMP address, from one encoder
 )
 
 // Encoders.
@@ -23,10 +24,19 @@ const (
 	EncoderCPU = "cpu"
 )
 
+// Log formats.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
 // Limits of an IVS Real-Time stage ("Stage ingest" and "Service quotas", IVS Real-Time user
 // guide). What is above them is disconnected by the stage, so it is refused here.
 const (
-	maxPixels       = 1280 * 720 // in any orientation
+	maxPixels = 1280 * 720 // in any orientation
+	// maxRTMPPixels is what an IVS low-latency channel takes ("Streaming configuration", IVS
+	// user guide); others take as much or more.
+	maxRTMPPixels   = 1920 * 1080
 	minSide         = 160
 	minFramerate    = 10
 	maxFramerate    = 60
@@ -39,13 +49,15 @@ const (
 	maxQueue = 300
 )
 
-// Config is what the sidecar does.
+// Config is what the sidecar does. It goes as JSON from the supervisor to its worker, and holds
+// secrets: it is never logged.
 type Config struct {
-	Ingest       string // IngestWHIP or IngestRTMP
-	StageToken   string // secret
-	WHIPEndpoint string
-	RTMPEndpoint string
-	StreamKey    string // secret
+	Ingest         string // IngestWHIP, IngestRTMP or IngestBoth
+	StageToken     string // secret
+	StageTokenFile string // where a fresh stage token is found; "": nowhere
+	WHIPEndpoint   string
+	RTMPEndpoint   string
+	StreamKey      string // secret
 
 	Encoder                  string // EncoderGPU or EncoderCPU
 	Width, Height, Framerate int
@@ -55,8 +67,33 @@ type Config struct {
 	Audio                    bool
 	Debug                    bool
 
+	Display Display
+
+	Adapt      bool   // follow the network and the machine, below the settings above
+	Nice       int    // 0 to 19: how far the broadcast steps back for the game
+	HealthAddr string // "127.0.0.1:port", port 0: any; "": no health page
+	LogFormat  string // LogText or LogJSON
+	Supervise  bool   // restart the broadcast when it dies
+
 	Hotseat Hotseat
+
+	// Game is the command of `hotseat-sidecar run`; empty: the broadcast alone.
+	Game []string
 }
+
+// Display is what of $DISPLAY is shown: all of it, or the one window that fits everything set here.
+type Display struct {
+	WindowTitle string // part of it
+	WindowID    int    // of X, as xwininfo shows it
+	WindowPID   int    // process that made it
+	Cursor      bool   // with the pointer
+}
+
+// WHIP says whether a stage is published to.
+func (c Config) WHIP() bool { return c.Ingest != IngestRTMP }
+
+// RTMP says whether an RTMP address is published to.
+func (c Config) RTMP() bool { return c.Ingest != IngestWHIP }
 
 // Hotseat is where a playtest session hears of the sidecar. All empty: the sidecar only
 // broadcasts.
@@ -65,7 +102,11 @@ type Hotseat struct {
 	EventsURL   string // ws:// or wss://
 	EventsHost  string
 	EventsToken string // secret
-	BridgeAddr  string // "127.0.0.1:port"; "": no bridge
+	// EventsTokenFile is where a fresh events token is found; "": nowhere.
+	EventsTokenFile string
+	APIURL          string // of the backend, http:// or https://; "": not known
+	BridgeAddr      string // "127.0.0.1:port"; "": no bridge over TCP
+	BridgeSocket    string // path of a Unix socket; "": none
 }
 
 // Events says whether heartbeats can be published.
@@ -77,19 +118,41 @@ var ErrHelp = flag.ErrHelp
 // ErrUsage is matched by every error about the command line; the usage was written.
 var ErrUsage = errors.New("wrong command line")
 
-// Load reads the command line (without the program's name) and the environment; the command
-// line wins. Warnings are sentences for a log; they never hold a secret.
-func Load(args []string, getenv func(string) string, usage io.Writer) (cfg Config, warnings []string, err error) {
-	r := reader{getenv: getenv}
+// Source is where settings come from. The command line wins over the environment, and that over
+// the file.
+type Source struct {
+	Args     []string // without the program's name
+	Getenv   func(string) string
+	ReadFile func(path string) ([]byte, error) // nil: there are no files
+	Usage    io.Writer
+}
+
+// Load reads and checks the settings. Warnings are sentences for a log; they never hold a secret.
+func Load(from Source) (cfg Config, warnings []string, err error) {
+	r := reader{Source: from}
+	if r.ReadFile == nil {
+		r.ReadFile = func(string) ([]byte, error) { return nil, errors.New("there are no files here") }
+	}
+	cli, err := r.parse()
+	if err != nil {
+		return Config{LogFormat: LogText}, r.warnings, err
+	}
+	if err := r.readSettingsFile(cli.file); err != nil {
+		return Config{LogFormat: LogText}, r.warnings, err
+	}
 	cfg = r.environment()
-	if err := r.commandLine(&cfg, args, usage); err != nil {
-		return Config{}, nil, err
+	for _, set := range cli.set {
+		set(&cfg)
+	}
+	if err := r.secrets(&cfg, cli); err != nil {
+		return cfg, r.warnings, err
 	}
 	return cfg, r.warnings, cfg.check()
 }
 
 type reader struct {
-	getenv   func(string) string
+	Source
+	settings map[string]string // of the file, by the name of the variable
 	warnings []string
 }
 
@@ -97,28 +160,46 @@ func (r *reader) warn(format string, a ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, a...))
 }
 
+// get is a variable, else the setting of the file.
+func (r *reader) get(name string) string {
+	if v := r.Getenv(name); v != "" {
+		return v
+	}
+	return r.settings[name]
+}
+
 func (r *reader) environment() Config {
 	return Config{
-		Ingest:           r.ingest("INGEST_TYPE", r.getenv("INGEST_TYPE")),
-		StageToken:       r.getenv("IVS_STAGE_TOKEN"),
-		WHIPEndpoint:     r.getenv("IVS_WHIP_ENDPOINT"),
-		RTMPEndpoint:     r.getenv("RTMP_ENDPOINT"),
-		StreamKey:        r.getenv("STREAM_KEY"),
-		Encoder:          r.encoder(r.getenv("ENCODER_TYPE")),
-		Width:            r.positive("VIDEO_WIDTH", r.getenv("VIDEO_WIDTH"), 1280),
-		Height:           r.positive("VIDEO_HEIGHT", r.getenv("VIDEO_HEIGHT"), 720),
-		Framerate:        r.positive("VIDEO_FRAMERATE", r.getenv("VIDEO_FRAMERATE"), 30),
-		VideoBitrateKbps: r.positive("VIDEO_BITRATE", r.getenv("VIDEO_BITRATE"), 4000),
-		AudioBitrate:     r.positive("AUDIO_BITRATE", r.getenv("AUDIO_BITRATE"), 128_000),
-		QueueFrames:      r.queue(r.getenv("QUEUE_BUFFER_SIZE")),
-		Audio:            truth(r.getenv("ENABLE_AUDIO"), true),
-		Debug:            truth(r.getenv("DEBUG_PIPELINE"), false),
+		Ingest:           r.ingest("INGEST_TYPE", r.get("INGEST_TYPE")),
+		WHIPEndpoint:     r.get("IVS_WHIP_ENDPOINT"),
+		RTMPEndpoint:     r.get("RTMP_ENDPOINT"),
+		Encoder:          r.encoder(r.get("ENCODER_TYPE")),
+		Width:            r.positive("VIDEO_WIDTH", r.get("VIDEO_WIDTH"), 1280),
+		Height:           r.positive("VIDEO_HEIGHT", r.get("VIDEO_HEIGHT"), 720),
+		Framerate:        r.positive("VIDEO_FRAMERATE", r.get("VIDEO_FRAMERATE"), 30),
+		VideoBitrateKbps: r.positive("VIDEO_BITRATE", r.get("VIDEO_BITRATE"), 4000),
+		AudioBitrate:     r.positive("AUDIO_BITRATE", r.get("AUDIO_BITRATE"), 128_000),
+		QueueFrames:      r.queue(r.get("QUEUE_BUFFER_SIZE")),
+		Audio:            truth(r.get("ENABLE_AUDIO"), true),
+		Debug:            truth(r.get("DEBUG_PIPELINE"), false),
+		Display: Display{
+			WindowTitle: r.get("HOTSEAT_WINDOW_TITLE"),
+			WindowID:    r.number("HOTSEAT_WINDOW_ID"),
+			WindowPID:   r.number("HOTSEAT_WINDOW_PID"),
+			Cursor:      truth(r.get("HOTSEAT_CURSOR"), false),
+		},
+		Adapt:      truth(r.get("HOTSEAT_ADAPT"), true),
+		Nice:       r.nice(r.get("HOTSEAT_NICE")),
+		HealthAddr: r.get("HOTSEAT_HEALTH_ADDR"),
+		LogFormat:  r.logFormat(r.get("HOTSEAT_LOG_FORMAT")),
+		Supervise:  truth(r.get("HOTSEAT_SUPERVISE"), true),
 		Hotseat: Hotseat{
-			Session:     r.getenv("HOTSEAT_SESSION"),
-			EventsURL:   r.getenv("HOTSEAT_EVENTS_URL"),
-			EventsHost:  r.getenv("HOTSEAT_EVENTS_HOST"),
-			EventsToken: r.getenv("HOTSEAT_EVENTS_TOKEN"),
-			BridgeAddr:  r.getenv("HOTSEAT_BRIDGE_ADDR"),
+			Session:      r.get("HOTSEAT_SESSION"),
+			EventsURL:    r.get("HOTSEAT_EVENTS_URL"),
+			EventsHost:   r.get("HOTSEAT_EVENTS_HOST"),
+			APIURL:       r.get("HOTSEAT_API_URL"),
+			BridgeAddr:   r.get("HOTSEAT_BRIDGE_ADDR"),
+			BridgeSocket: r.get("HOTSEAT_BRIDGE_SOCKET"),
 		},
 	}
 }
@@ -138,11 +219,17 @@ func (c Config) check() error {
 			bad("%s has white space in it (%s)", what, name)
 		}
 	}
-	if c.Ingest == IngestRTMP {
+	if c.RTMP() {
 		text("the RTMP endpoint", "RTMP_ENDPOINT or --rtmp-endpoint", c.RTMPEndpoint)
-		text("the stream key", "STREAM_KEY", c.StreamKey)
-	} else {
-		text("the stage token", "IVS_STAGE_TOKEN", c.StageToken)
+		text("the stream key", "STREAM_KEY or STREAM_KEY_FILE", c.StreamKey)
+		if u, err := url.Parse(c.RTMPEndpoint); c.RTMPEndpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "rtmp" && u.Scheme != "rtmps")) {
+			bad("the RTMP endpoint is no rtmp or rtmps address (RTMP_ENDPOINT or --rtmp-endpoint)")
+		}
+	}
+	pixels, taker, shape := maxRTMPPixels, "an IVS channel", "1920x1080"
+	if c.WHIP() {
+		pixels, taker, shape = maxPixels, "an IVS stage", "1280x720"
+		text("the stage token", "IVS_STAGE_TOKEN or IVS_STAGE_TOKEN_FILE", c.StageToken)
 		text("the WHIP endpoint", "IVS_WHIP_ENDPOINT or --whip-endpoint", c.WHIPEndpoint)
 		if c.WHIPEndpoint != "" {
 			if u, err := url.Parse(c.WHIPEndpoint); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -150,8 +237,8 @@ func (c Config) check() error {
 			}
 		}
 	}
-	if c.Width*c.Height > maxPixels || c.Width > maxPixels || c.Height > maxPixels {
-		bad("%dx%d is more than an IVS stage takes: at most 1280x720, or as many pixels in another shape (VIDEO_WIDTH, VIDEO_HEIGHT)", c.Width, c.Height)
+	if c.Width > pixels || c.Height > pixels || c.Width*c.Height > pixels {
+		bad("%dx%d is more than %s takes: at most %s, or as many pixels in another shape (VIDEO_WIDTH, VIDEO_HEIGHT)", c.Width, c.Height, taker, shape)
 	}
 	if c.Width < minSide || c.Height < minSide {
 		bad("%dx%d is less than an IVS stage takes: at least %d on each side (VIDEO_WIDTH, VIDEO_HEIGHT)", c.Width, c.Height, minSide)
@@ -178,13 +265,28 @@ func (c Config) check() error {
 	if some := h.Session != "" || h.EventsURL != "" || h.EventsToken != ""; some && !h.Events() {
 		bad("HOTSEAT_SESSION, HOTSEAT_EVENTS_URL and HOTSEAT_EVENTS_TOKEN belong together: set all three or none")
 	}
-	if h.BridgeAddr != "" {
-		host, _, err := net.SplitHostPort(h.BridgeAddr)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			bad("the bridge listens on this machine only: HOTSEAT_BRIDGE_ADDR must look like 127.0.0.1:4000")
+	if h.BridgeAddr != "" && !loopback(h.BridgeAddr) {
+		bad("the bridge listens on this machine only: HOTSEAT_BRIDGE_ADDR must look like 127.0.0.1:4000")
+	}
+	// 108 bytes with the NUL on Linux (unix(7)).
+	if len(h.BridgeSocket) > 107 {
+		bad("the path of the bridge's socket has more than 107 bytes (HOTSEAT_BRIDGE_SOCKET)")
+	}
+	if c.HealthAddr != "" && !loopback(c.HealthAddr) {
+		bad("health is told on this machine only: HOTSEAT_HEALTH_ADDR must look like 127.0.0.1:9464, or 127.0.0.1:0 for any port")
+	}
+	if h.APIURL != "" {
+		if u, err := url.Parse(h.APIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			bad("HOTSEAT_API_URL is no http or https address")
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 // KeyFrameInterval is what an IVS stage wants: a key frame each one or two seconds.

@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 type vars map[string]string
 
 func load(env vars, args ...string) (config.Config, []string, error) {
-	return config.Load(args, func(k string) string { return env[k] }, io.Discard)
+	return config.Load(config.Source{Args: args, Getenv: func(k string) string { return env[k] }, Usage: io.Discard, ReadFile: files(nil).read})
 }
 
 // good is the least that works.
@@ -39,8 +40,9 @@ func TestDefaultsAreThoseOfTheSample(t *testing.T) {
 		Ingest: "whip", StageToken: "token-1", WHIPEndpoint: "https://global.whip.live-video.net",
 		Encoder: "gpu", Width: 1280, Height: 720, Framerate: 30, VideoBitrateKbps: 4000, AudioBitrate: 128_000,
 		QueueFrames: 5, Audio: true,
+		Adapt: true, Nice: 5, LogFormat: "text", Supervise: true,
 	}
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	if len(warnings) > 0 {
@@ -136,6 +138,13 @@ func TestWhatAStageWouldRefuseIsRefusedHere(t *testing.T) {
 		"audio too good":     {good(vars{"AUDIO_BITRATE": "160001"}), "at most 160000"},
 		"audio in kilobits":  {good(vars{"AUDIO_BITRATE": "128"}), "in bit/s"},
 		"half a session":     {good(vars{"HOTSEAT_SESSION": "s-1"}), "belong together"},
+		"health for all":     {good(vars{"HOTSEAT_HEALTH_ADDR": ":9464"}), "this machine only"},
+		"API no URL":         {good(vars{"HOTSEAT_API_URL": "backend"}), "HOTSEAT_API_URL"},
+		"RTMP no URL":        {vars{"INGEST_TYPE": "rtmp", "RTMP_ENDPOINT": "https://x", "STREAM_KEY": "k"}, "no rtmp or rtmps address"},
+		"RTMP in 4K":         {vars{"INGEST_TYPE": "rtmp", "RTMP_ENDPOINT": "rtmp://x/app", "STREAM_KEY": "k", "VIDEO_WIDTH": "3840", "VIDEO_HEIGHT": "2160"}, "at most 1920x1080"},
+		"both, half":         {good(vars{"INGEST_TYPE": "both"}), "RTMP_ENDPOINT"},
+		"socket too long":    {good(vars{"HOTSEAT_BRIDGE_SOCKET": "/" + strings.Repeat("x", 107)}), "107 bytes"},
+		"no such file":       {vars{"IVS_STAGE_TOKEN_FILE": "/nowhere", "IVS_WHIP_ENDPOINT": "https://x"}, "IVS_STAGE_TOKEN_FILE"},
 		"bridge for all":     {good(vars{"HOTSEAT_BRIDGE_ADDR": "0.0.0.0:4000"}), "this machine only"},
 	} {
 		if _, _, err := load(row.env); err == nil || !strings.Contains(err.Error(), row.want) {
@@ -151,9 +160,9 @@ func TestWhatAStageWouldRefuseIsRefusedHere(t *testing.T) {
 }
 
 func TestWrongCommandLinesShowTheUsage(t *testing.T) {
-	for _, args := range [][]string{{"--fly"}, {"stray"}, {"--encoder", "quantum"}, {"--queue-buffer-size", "-1"}, {"--width"}} {
+	for _, args := range [][]string{{"--fly"}, {"stray"}, {"run"}, {"run", "--"}, {"--log-format", "xml"}, {"--no-adapt=perhaps"}, {"--encoder", "quantum"}, {"--queue-buffer-size", "-1"}, {"--width"}} {
 		var usage strings.Builder
-		_, _, err := config.Load(args, func(k string) string { return good(nil)[k] }, &usage)
+		_, _, err := config.Load(config.Source{Args: args, Getenv: func(k string) string { return good(nil)[k] }, Usage: &usage})
 		if !errors.Is(err, config.ErrUsage) || !strings.Contains(usage.String(), "usage: hotseat-sidecar") {
 			t.Errorf("%q: error %v, usage %q", args, err, usage.String())
 		}
@@ -167,7 +176,7 @@ func TestWrongCommandLinesShowTheUsage(t *testing.T) {
 
 func TestUsageHoldsNoSecret(t *testing.T) {
 	var usage strings.Builder
-	_, _, _ = config.Load([]string{"-h"}, func(string) string { return "s3cr3t" }, &usage)
+	_, _, _ = config.Load(config.Source{Args: []string{"-h"}, Getenv: func(string) string { return "s3cr3t" }, Usage: &usage})
 	if strings.Contains(usage.String(), "s3cr3t") {
 		t.Errorf("the usage shows values of the environment:\n%s", usage.String())
 	}

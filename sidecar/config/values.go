@@ -1,11 +1,6 @@
 package config
 
-import (
-	"flag"
-	"fmt"
-	"io"
-	"strconv"
-)
+import "strconv"
 
 // The sample's rules for values: what cannot be read falls back to the default. Unlike the
 // sample we say so.
@@ -14,8 +9,8 @@ func (r *reader) ingest(name, v string) string {
 	switch v {
 	case "", IngestWHIP:
 		return IngestWHIP
-	case IngestRTMP:
-		return IngestRTMP
+	case IngestRTMP, IngestBoth:
+		return v
 	}
 	r.warn("%s: unknown ingest type %q, using %s", name, v, IngestWHIP)
 	return IngestWHIP
@@ -42,6 +37,20 @@ func (r *reader) positive(name, v string, def int) int {
 		return def
 	}
 	return n
+}
+
+// number is a number from 0 in decimal or, as X tools write it, 0x…; 0 when there is none.
+func (r *reader) number(name string) int {
+	v := r.get(name)
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(v, 0, 31)
+	if err != nil {
+		r.warn("%s: %q is not a number from 0, so it is not used", name, v)
+		return 0
+	}
+	return int(n)
 }
 
 // defaultQueue is five pictures.
@@ -75,88 +84,29 @@ func truth(v string, def bool) bool {
 	return v == "true" || v == "1"
 }
 
-// commandLine overwrites cfg with what args say.
-func (r *reader) commandLine(cfg *Config, args []string, usage io.Writer) error {
-	fs := flag.NewFlagSet("hotseat-sidecar", flag.ContinueOnError)
-	fs.SetOutput(usage)
-	fs.Usage = func() { writeUsage(fs) }
+// defaultNice gives the game about three times the processor of the broadcast when both want it
+// all, and nothing when there is enough for both (sched(7), the weight of nice values).
+const defaultNice = 5
 
-	secret := func(to *string, name, env, help string) {
-		fs.Func(name, help+" ("+env+"; better there: everybody on the machine can read a command line)", func(v string) error {
-			*to = v
-			r.warn("--%s: everybody on this machine can read a secret on the command line; use %s", name, env)
-			return nil
-		})
+func (r *reader) nice(v string) int {
+	if v == "" {
+		return defaultNice
 	}
-	number := func(to *int, name, env, help string, def int) {
-		fs.Func(name, fmt.Sprintf("`n` %s (%s; default %d)", help, env, def), func(v string) error {
-			*to = r.positive("--"+name, v, def)
-			return nil
-		})
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 19 {
+		r.warn("HOTSEAT_NICE: %q is not a number from 0 to 19, using %d", v, defaultNice)
+		return defaultNice
 	}
-
-	fs.Func("ingest-type", "`type` whip or rtmp (INGEST_TYPE; default whip)", func(v string) error {
-		cfg.Ingest = r.ingest("--ingest-type", v)
-		return nil
-	})
-	secret(&cfg.StageToken, "auth-token", "IVS_STAGE_TOKEN", "stage `token` for WHIP")
-	plain := func(to *string, name, help string) {
-		fs.Func(name, help, func(v string) error {
-			*to = v
-			return nil
-		})
-	}
-	plain(&cfg.WHIPEndpoint, "whip-endpoint", "WHIP `address` (IVS_WHIP_ENDPOINT)")
-	plain(&cfg.RTMPEndpoint, "rtmp-endpoint", "RTMP `address` (RTMP_ENDPOINT)")
-	secret(&cfg.StreamKey, "stream-key", "STREAM_KEY", "stream `key` for RTMP")
-	fs.Func("encoder", "`where` gpu or cpu (ENCODER_TYPE; default gpu, with cpu as fallback)", func(v string) error {
-		if v != EncoderGPU && v != EncoderCPU {
-			return fmt.Errorf("want %s or %s", EncoderGPU, EncoderCPU)
-		}
-		cfg.Encoder = v
-		return nil
-	})
-	number(&cfg.Width, "width", "VIDEO_WIDTH", "pixels", 1280)
-	number(&cfg.Height, "height", "VIDEO_HEIGHT", "pixels", 720)
-	number(&cfg.Framerate, "framerate", "VIDEO_FRAMERATE", "pictures a second", 30)
-	number(&cfg.VideoBitrateKbps, "video-bitrate", "VIDEO_BITRATE", "kbit/s", 4000)
-	number(&cfg.AudioBitrate, "audio-bitrate", "AUDIO_BITRATE", "bit/s", 128_000)
-	fs.Func("queue-buffer-size", fmt.Sprintf("`n` pictures that may wait for the network, 0 for as many as make sense (QUEUE_BUFFER_SIZE; default %d)", defaultQueue), func(v string) error {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 {
-			return fmt.Errorf("want a number from 0")
-		}
-		cfg.QueueFrames = queueFrames(n)
-		return nil
-	})
-	noAudio := fs.Bool("no-audio", false, "broadcast without sound (ENABLE_AUDIO=false)")
-	fs.BoolVar(&cfg.Debug, "debug", cfg.Debug, "log details (DEBUG_PIPELINE)")
-
-	if err := fs.Parse(args); err != nil {
-		if err == flag.ErrHelp {
-			return ErrHelp
-		}
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	if fs.NArg() > 0 {
-		fs.Usage()
-		return fmt.Errorf("%w: unexpected argument %q", ErrUsage, fs.Arg(0))
-	}
-	if *noAudio {
-		cfg.Audio = false
-	}
-	return nil
+	return n
 }
 
-func writeUsage(fs *flag.FlagSet) {
-	fmt.Fprint(fs.Output(), `hotseat-sidecar broadcasts the display and the sound of this machine to an IVS Real-Time stage.
-
-usage: hotseat-sidecar [flags]
-
-Every flag has an environment variable, in brackets; the flag wins. The display is $DISPLAY,
-the sound server $PULSE_SERVER. HOTSEAT_SESSION, HOTSEAT_EVENTS_URL, HOTSEAT_EVENTS_HOST,
-HOTSEAT_EVENTS_TOKEN and HOTSEAT_BRIDGE_ADDR connect it to a playtest session.
-
-`)
-	fs.PrintDefaults()
+func (r *reader) logFormat(v string) string {
+	switch v {
+	case "", LogText:
+		return LogText
+	case LogJSON:
+		return LogJSON
+	}
+	r.warn("HOTSEAT_LOG_FORMAT: unknown format %q, using %s", v, LogText)
+	return LogText
 }

@@ -1,5 +1,6 @@
-// Package health tells a playtest session how its broadcast is doing: once a second a
-// SIDECAR_HEALTH event and, when there are pictures, a THUMBNAIL, on /live/<session>.
+// Package health tells how a broadcast is doing: one Report, three ways out. Once a second it is
+// a SIDECAR_HEALTH event, and with pictures a THUMBNAIL, on /live/<session>; on this machine it
+// is /healthz and /metrics; and now and then it is a line of the log.
 //
 // It must not know the capture, the encoder or the stage: the program gives it a Reading and
 // a channel of JPEG pictures.

@@ -61,11 +61,12 @@ func TestHeartbeatComesEverySecondWithRatesOfThatSecond(t *testing.T) {
 		start := time.Now()
 		c := &channel{}
 		r := health.New(health.Config{
-			Session: "s-1", Width: 1280, Height: 720, Framerate: 30, Publisher: c,
+			Session: "s-1", Width: 1280, Height: 720, Framerate: 30, BitrateKbps: 4000, Publisher: c,
 			Read: func() health.Reading {
 				s := uint64(time.Since(start) / time.Second)
 				return health.Reading{State: "live", Frames: 30 * s, Bytes: 375_000 * s, Encode: 9_140 * time.Microsecond,
-					RTTMs: 0.44, Loss: 1.17, KeyFrame: start, Encoder: "x264", Fallback: true, Restarts: 2}
+					RTTMs: 0.44, Loss: 1.17, KeyFrame: start, Encoder: "x264", Fallback: true, Restarts: 2,
+					Dropped: 3, EstimateKbps: 1234, Limit: "network", Target: health.Target{BitrateKbps: 900, Framerate: 20, Width: 960, Height: 540}}
 			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -82,7 +83,8 @@ func TestHeartbeatComesEverySecondWithRatesOfThatSecond(t *testing.T) {
 		}
 		want := map[string]any{"action": "SIDECAR_HEALTH", "state": "live", "error": "", "fps": 30.0, "bitrateKbps": 3000.0,
 			"encodeMs": 9.1, "rttMs": 0.4, "lossPercent": 1.2, "keyFrameAgeMs": 3000.0, "encoder": "x264", "fallback": true,
-			"uptimeSeconds": 3.0, "restarts": 2.0, "width": 1280.0, "height": 720.0, "framerate": 30.0}
+			"uptimeSeconds": 3.0, "restarts": 2.0, "width": 960.0, "height": 540.0, "framerate": 20.0,
+			"targetKbps": 900.0, "estimateKbps": 1234.0, "limit": "network", "dropped": 3.0}
 		got := c.events[2]
 		for k, v := range want {
 			if got[k] != v {

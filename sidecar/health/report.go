@@ -17,10 +17,21 @@ type Reading struct {
 	KeyFrame time.Time
 	Encoder  string // "x264", "nvenc"
 	Fallback bool
-	Restarts int
+	Restarts int // of the program that broadcasts, and of its way to the stage
+
+	Dropped      uint64 // pictures that were encoded and not sent
+	EstimateKbps int    // what the network carries; 0: not known
+	// Target is what the encoder is asked for; zero: what the settings say.
+	Target Target
+	// Limit is why the target is below the settings: "", "network", "processor", "recovering".
+	Limit string
 }
 
-// Report is the SIDECAR_HEALTH event of docs/protocol.md.
+// Target is what an encoder is asked for.
+type Target struct{ BitrateKbps, Framerate, Width, Height int }
+
+// Report is the SIDECAR_HEALTH event of docs/protocol.md. Width, height and frame rate are those
+// that are sent, which may be less than the settings (Limit).
 type Report struct {
 	Action        string  `json:"action"`
 	State         string  `json:"state"`
@@ -38,6 +49,10 @@ type Report struct {
 	Width         int     `json:"width"`
 	Height        int     `json:"height"`
 	Framerate     int     `json:"framerate"`
+	TargetKbps    int     `json:"targetKbps"`
+	EstimateKbps  int     `json:"estimateKbps"` // 0: not known
+	Limit         string  `json:"limit"`
+	Dropped       uint64  `json:"dropped"`
 }
 
 // Thumbnail is the THUMBNAIL event.
@@ -64,10 +79,12 @@ func (c Config) report(before, now Reading, passed, uptime time.Duration, at tim
 		Fallback:      now.Fallback,
 		UptimeSeconds: int64(uptime / time.Second),
 		Restarts:      now.Restarts,
-		Width:         c.Width,
-		Height:        c.Height,
-		Framerate:     c.Framerate,
+		EstimateKbps:  now.EstimateKbps,
+		Limit:         now.Limit,
+		Dropped:       now.Dropped,
 	}
+	t := c.target(now)
+	r.Width, r.Height, r.Framerate, r.TargetKbps = t.Width, t.Height, t.Framerate, t.BitrateKbps
 	if s := passed.Seconds(); s > 0 {
 		r.FPS = round1(float64(now.Frames-before.Frames) / s)
 		r.BitrateKbps = int(math.Round(float64(now.Bytes-before.Bytes) * 8 / 1000 / s))
@@ -76,6 +93,14 @@ func (c Config) report(before, now Reading, passed, uptime time.Duration, at tim
 		r.KeyFrameAgeMs = max(0, at.Sub(now.KeyFrame).Milliseconds())
 	}
 	return r
+}
+
+// target is what the encoder is asked for.
+func (c Config) target(now Reading) Target {
+	if now.Target != (Target{}) {
+		return now.Target
+	}
+	return Target{c.BitrateKbps, c.Framerate, c.Width, c.Height}
 }
 
 func round1(v float64) float64 { return math.Round(v*10) / 10 }

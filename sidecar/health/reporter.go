@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/jpeg"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -28,10 +29,12 @@ type Publisher interface {
 // Config of a Reporter.
 type Config struct {
 	Session                  string
-	Width, Height, Framerate int
+	Width, Height, Framerate int            // of the settings
+	BitrateKbps              int            // of the settings
 	Read                     func() Reading // must not block
 	Thumbnails               <-chan []byte  // JPEG; nil: none
-	Publisher                Publisher      // nil: heartbeats are only logged, at level debug
+	Publisher                Publisher      // nil: nobody in a session hears
+	LogEvery                 time.Duration  // of a line of the log; 0: none
 	Log                      *slog.Logger
 }
 
@@ -40,6 +43,9 @@ type Reporter struct {
 	cfg     Config
 	channel string
 	failing bool
+
+	mu   sync.Mutex // protects last
+	last Report
 }
 
 // New makes a Reporter.
@@ -57,16 +63,24 @@ func (r *Reporter) Run(ctx context.Context) {
 	defer tick.Stop()
 	start := time.Now()
 	before, beforeAt := r.cfg.Read(), start
+	r.keep(r.cfg.report(before, before, 0, 0, start))
+	logged := start
 	for {
 		select {
 		case at := <-tick.C:
 			now := r.cfg.Read()
-			r.publish(ctx, r.cfg.report(before, now, at.Sub(beforeAt), at.Sub(start), at))
+			report := r.cfg.report(before, now, at.Sub(beforeAt), at.Sub(start), at)
+			r.keep(report)
+			if r.cfg.LogEvery > 0 && at.Sub(logged) >= r.cfg.LogEvery {
+				logged = at
+				r.cfg.Log.Info("health", "report", report)
+			}
+			r.publish(ctx, report)
 			before, beforeAt = now, at
 		case picture := <-r.cfg.Thumbnails:
 			if t, err := thumbnail(picture); err != nil {
 				r.cfg.Log.Debug("thumbnail dropped", "reason", err)
-			} else if r.cfg.Publisher != nil {
+			} else {
 				r.publish(ctx, t)
 			}
 		case <-ctx.Done():
@@ -79,15 +93,27 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 }
 
+func (r *Reporter) keep(report Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = report
+}
+
+// Last is the newest report.
+func (r *Reporter) Last() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
 // publish is called by Run only.
 func (r *Reporter) publish(ctx context.Context, event any) {
+	if r.cfg.Publisher == nil {
+		return
+	}
 	raw, err := json.Marshal(event)
 	if err != nil {
 		r.cfg.Log.Error("heartbeat not made", "reason", err)
-		return
-	}
-	if r.cfg.Publisher == nil {
-		r.cfg.Log.Debug("heartbeat", "report", string(raw))
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishWait)

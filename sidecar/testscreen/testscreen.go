@@ -1,7 +1,8 @@
 // Package testscreen gives tests a real display with something moving on it: an Xvfb on a
 // free number and a painter that writes the time into the picture, so that a test can tell
-// how old a captured picture is. It is for tests only and fails them, with the command that
-// helps, when the machine lacks Xvfb.
+// how old a captured picture is; windows that come and go; a sound server; and both servers
+// can be killed, frozen and started again. It is for tests only and fails them, with the command
+// that helps, when the machine lacks Xvfb.
 package testscreen
 
 import (
@@ -21,74 +22,101 @@ import (
 // xgb logs to standard error by itself, even that there is no authority file.
 func init() { xgb.Logger.SetOutput(io.Discard) }
 
+// startTime is how long a server may take to come up.
+const startTime = 10 * time.Second
+
 // Start runs an Xvfb of the given size until the test ends and returns its display, ":n".
 func Start(t testing.TB, width, height int) string {
 	t.Helper()
-	display, _ := StartProcess(t, width, height)
-	return display
+	return Serve(t, width, height).Display
 }
 
 // StartProcess is Start for tests that end the X server themselves.
 func StartProcess(t testing.TB, width, height int) (display string, p *os.Process) {
 	t.Helper()
+	s := Serve(t, width, height)
+	return s.Display, s.cmd.Process
+}
+
+// Server is an Xvfb that a test may torment.
+type Server struct {
+	Display string // ":n"
+
+	t             testing.TB
+	width, height int
+	cmd           *exec.Cmd // nil: killed
+}
+
+// Serve is Start for tests that do more with the X server than to draw on it.
+func Serve(t testing.TB, width, height int) *Server {
+	t.Helper()
+	s := &Server{t: t, width: width, height: height}
+	s.start()
+	t.Cleanup(s.end)
+	return s
+}
+
+func (s *Server) start() {
+	s.t.Helper()
 	path, err := exec.LookPath("Xvfb")
 	if err != nil {
-		t.Fatal("Xvfb is missing: apt-get install xvfb")
+		s.t.Fatal("Xvfb is missing: apt-get install xvfb")
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer r.Close()
+	var args []string
+	if s.Display != "" {
+		args = append(args, s.Display)
+	}
 	// Descriptor 3 is where Xvfb writes the number that it chose.
-	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", width, height), "-nolisten", "tcp", "-ac", "-noreset")
-	cmd.ExtraFiles = []*os.File{w}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start Xvfb: %v", err)
+	args = append(args, "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", s.width, s.height), "-nolisten", "tcp", "-ac", "-noreset")
+	s.cmd = exec.Command(path, args...)
+	s.cmd.ExtraFiles = []*os.File{w}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatalf("start Xvfb: %v", err)
 	}
 	w.Close()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	_ = r.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = r.SetReadDeadline(time.Now().Add(startTime))
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
-		t.Fatalf("Xvfb did not come up: %v", err)
+		s.t.Fatalf("Xvfb did not come up: %v", err)
 	}
-	return ":" + strings.TrimSpace(line), cmd.Process
+	s.Display = ":" + strings.TrimSpace(line)
 }
 
-// Sound runs a PulseAudio server with one null sink, "game", until the test ends and returns
-// what PULSE_SERVER should be.
-func Sound(t testing.TB) string {
-	t.Helper()
-	path, err := exec.LookPath("pulseaudio")
-	if err != nil {
-		t.Fatal("pulseaudio is missing: apt-get install pulseaudio pulseaudio-utils")
-	}
-	dir := t.TempDir()
-	socket := dir + "/native"
-	cmd := exec.Command(path, "--daemonize=no", "--exit-idle-time=-1", "-n", "--disallow-exit", "--use-pid-file=no", "--log-level=0",
-		"-L", "module-null-sink sink_name=game rate=48000 channels=2",
-		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
-	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir, "HOME="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start pulseaudio: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := os.Stat(socket); err == nil {
-			return "unix:" + socket
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("pulseaudio did not come up")
-		}
-		time.Sleep(20 * time.Millisecond) // polls for a file, with a deadline
-	}
+// Kill ends the X server without letting it say goodbye. Its number stays taken, for Restart.
+func (s *Server) Kill() {
+	s.end()
+	// X servers leave a number alone whose lock names a living process.
+	_ = os.WriteFile(s.lock(), fmt.Appendf(nil, "%10d\n", os.Getpid()), 0o444)
 }
+
+// Restart starts a killed X server again, on the same display.
+func (s *Server) Restart() {
+	s.t.Helper()
+	_ = os.Remove(s.lock())
+	s.start()
+}
+
+func (s *Server) lock() string { return "/tmp/.X" + strings.TrimPrefix(s.Display, ":") + "-lock" }
+
+// end ends the X server and removes what a killed one leaves behind.
+func (s *Server) end() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+		_ = os.Remove("/tmp/.X11-unix/X" + strings.TrimPrefix(s.Display, ":"))
+	}
+	_ = os.Remove(s.lock())
+}
+
+// Freeze stops the X server where it is: clients wait for it.
+func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen X server go on.
+func (s *Server) Thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
 // keyFrameEvery: a key frame costs as much as ten other pictures, and a crowd that joins asks
@@ -14,47 +13,81 @@ const keyFrameEvery = 300 * time.Millisecond
 
 // listen reads what the stage reports about each track until the connection is closed.
 func (p *Publisher) listen(s *session) {
-	go p.readRTCP(s.video.sender)
+	go p.readRTCP(s, s.video)
 	if s.audio != nil {
-		go p.readRTCP(s.audio.sender)
+		go p.readRTCP(s, s.audio)
 	}
 }
 
-func (p *Publisher) readRTCP(sender *webrtc.RTPSender) {
+func (p *Publisher) readRTCP(s *session, t *track) {
+	ssrc := t.ssrc()
 	for {
-		packets, _, err := sender.ReadRTCP()
+		packets, _, err := t.sender.ReadRTCP()
 		if err != nil {
 			return
 		}
 		for _, packet := range packets {
-			switch r := packet.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				p.note(func(st *Stats) { st.KeyRequests++ })
-				p.keyFrame.ask()
-			case *rtcp.ReceiverReport:
-				if sender.Track() != nil && sender.Track().Kind() == webrtc.RTPCodecTypeVideo {
-					p.reported(r.Reports, time.Now())
-				}
+			if t == s.video {
+				p.aboutVideo(packet, ssrc, time.Now())
+			}
+			if _, ok := packet.(*rtcp.TransportLayerCC); ok {
+				s.estimates.Store(true)
 			}
 		}
 	}
 }
 
-// reported takes round trip and loss from a receiver report (RFC 3550 section 6.4.1).
-func (p *Publisher) reported(reports []rtcp.ReceptionReport, now time.Time) {
-	if len(reports) == 0 {
-		return
-	}
-	r := reports[0]
-	p.note(func(st *Stats) {
-		st.LossPercent = float64(r.FractionLost) * 100 / 256
-		if r.LastSenderReport != 0 {
-			// All three are in units of 1/65536 s, modulo 2^32.
-			if rtt := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay); rtt >= 0 {
-				st.RTT = float64(rtt) * 1000 / 65536
+// aboutVideo takes what a stage says about the stream ssrc. A compound packet may speak of others:
+// of audio, or with a middle box in between of streams that are not ours.
+func (p *Publisher) aboutVideo(packet rtcp.Packet, ssrc uint32, now time.Time) {
+	switch r := packet.(type) {
+	case *rtcp.PictureLossIndication:
+		// Some servers leave the media source out; then it can only be the one picture.
+		if r.MediaSSRC == ssrc || r.MediaSSRC == 0 {
+			p.keyFrameWanted()
+		}
+	case *rtcp.FullIntraRequest:
+		// The media source of the header is unused; entries name the streams (RFC 5104 section 4.3.1.2).
+		for _, e := range r.FIR {
+			if e.SSRC == ssrc {
+				p.keyFrameWanted()
 			}
 		}
-	})
+	case *rtcp.ReceiverReport:
+		p.reported(r.Reports, ssrc, now)
+	case *rtcp.SenderReport: // a stage that sends as well puts its reports here
+		p.reported(r.Reports, ssrc, now)
+	case *rtcp.ReceiverEstimatedMaximumBitrate:
+		// Written so that NaN, and what no network carries, is none.
+		if kbps := float64(r.Bitrate) / 1000; kbps >= 1 && kbps < 1e7 {
+			p.mu.Lock()
+			p.remb = int(kbps)
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *Publisher) keyFrameWanted() {
+	p.note(func(st *Stats) { st.KeyRequests++ })
+	p.keyFrame.ask()
+}
+
+// reported takes round trip and loss from the report about our stream (RFC 3550 section 6.4.1).
+func (p *Publisher) reported(reports []rtcp.ReceptionReport, ssrc uint32, now time.Time) {
+	for _, r := range reports {
+		if r.SSRC != ssrc {
+			continue
+		}
+		p.note(func(st *Stats) {
+			st.LossPercent = float64(r.FractionLost) * 100 / 256
+			if r.LastSenderReport != 0 {
+				// All three are in units of 1/65536 s, modulo 2^32.
+				if rtt := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay); rtt >= 0 {
+					st.RTT = float64(rtt) * 1000 / 65536
+				}
+			}
+		})
+	}
 }
 
 // ntpMiddle is the middle 32 bits of an NTP time stamp.

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 )
 
 // States of a Publisher, as the heartbeat shows them.
@@ -19,11 +22,20 @@ const (
 	StateFailing    = "failing" // lost, or refused; trying again
 )
 
+// ErrNoFreshToken is what Config.Tokens returns when there is no way to another token.
+var ErrNoFreshToken = errors.New("whip: there is no other token")
+
 // Config says where to publish.
 type Config struct {
 	Endpoint string // WHIP address; https, or http on this machine
-	Token    string // sent as Authorization: Bearer
-	Audio    bool   // offer an Opus track
+
+	// Tokens gives the bearer token of the next connection. refused is a token that the stage did
+	// not take, or "". With one, Tokens waits until there is another, or returns ErrNoFreshToken;
+	// the publisher asks the stage nothing meanwhile.
+	Tokens func(ctx context.Context, refused string) (string, error)
+
+	Audio   bool // offer an Opus track
+	MaxKbps int  // most that is ever sent, for the bandwidth estimate; 0: 8500, the limit of a stage
 
 	// KeyFrame asks the encoder for a key frame. It must not block. May be nil.
 	KeyFrame func()
@@ -31,15 +43,30 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// OneToken is a Config.Tokens that knows no other.
+func OneToken(token string) func(context.Context, string) (string, error) {
+	return func(_ context.Context, refused string) (string, error) {
+		if token == "" || refused == token {
+			return "", ErrNoFreshToken
+		}
+		return token, nil
+	}
+}
+
 // Stats is a snapshot of a Publisher.
 type Stats struct {
 	State       string
 	Error       string  // why it is not live, "" when it is
 	RTT         float64 // ms to the stage, 0 until its first receiver report
-	LossPercent float64 // of the last receiver report
+	LossPercent float64 // of the last receiver report about video
 	Restarts    int     // times it was on the air again
+	ICERestarts int     // times the connection was mended without leaving the air
 	KeyRequests uint64  // PLI and FIR heard
 	Packets     uint64  // RTP packets sent
+
+	// EstimateKbps is what the network carries: the estimate from transport-wide feedback, or
+	// what the stage says it can receive (REMB). 0: the stage tells neither.
+	EstimateKbps int
 }
 
 // Publisher keeps one stream on the air. WriteVideo and WriteAudio may be called at any time,
@@ -50,11 +77,16 @@ type Publisher struct {
 	http     *http.Client
 	keyFrame *throttle
 
+	// Learnt from the last answer; owned by Run.
+	iceServers []webrtc.ICEServer
+	trickles   bool
+
 	cur     atomic.Pointer[session] // nil: not on the air
 	packets atomic.Uint64
 
-	mu      sync.Mutex // protects stats
+	mu      sync.Mutex // protects stats and remb
 	stats   Stats
+	remb    int // kbit/s, 0: none heard on this connection
 	running atomic.Bool
 }
 
@@ -67,8 +99,11 @@ func New(cfg Config) (*Publisher, error) {
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		return nil, fmt.Errorf("whip: endpoint %q would send the token in clear text: use https", cfg.Endpoint)
 	}
-	if cfg.Token == "" {
+	if cfg.Tokens == nil {
 		return nil, errors.New("whip: no token")
+	}
+	if cfg.MaxKbps <= 0 {
+		cfg.MaxKbps = defaultMaxKbps
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -86,9 +121,16 @@ func New(cfg Config) (*Publisher, error) {
 }
 
 const (
+	// defaultMaxKbps is IVS's limit for one participant ("Service quotas", IVS Real-Time user guide).
+	defaultMaxKbps = 8500
 	// retryFirst and retryMost bound the back-off. With the second a stage that comes back is
-	// joined within 2 s of its return, which keeps the promise of 3 s.
+	// joined within 2.5 s of its return, which keeps the promise of 3 s.
 	retryFirst, retryMost = 200 * time.Millisecond, 2 * time.Second
+	// retryJitter: sidecars that lost the same stage do not come back in step.
+	retryJitter = 0.25
+	// retryAfterMost is obeyed of a stage that asks for a pause: more would leave a session
+	// dark for what may be a slip of its configuration.
+	retryAfterMost = time.Minute
 	// deleteWait is how long stopping may take: a service manager that sent SIGTERM gives
 	// 2 s in all.
 	deleteWait = 1500 * time.Millisecond
@@ -97,7 +139,8 @@ const (
 )
 
 // Run publishes until ctx is done, which is no error, or until the stage refuses for good: a
-// *StatusError such as 401 for a token that is expired. It ends every connection with DELETE.
+// *StatusError such as 401 for a token that is expired, with no other to be had. It ends every
+// connection with DELETE.
 func (p *Publisher) Run(ctx context.Context) error {
 	if !p.running.CompareAndSwap(false, true) {
 		return errors.New("whip: Run is running already")
@@ -106,38 +149,89 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer p.http.CloseIdleConnections()
 	defer p.keyFrame.stop()
 
-	wait, wasLive := retryFirst, false
+	wait, wasLive, refusedToken := retryFirst, false, ""
+	var refusal error
 	for {
-		s, err := p.connect(ctx)
+		token, err := p.cfg.Tokens(ctx, refusedToken)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, ErrNoFreshToken) && refusal != nil {
+			return refusal
+		}
 		if err == nil {
-			p.onAir(s, wasLive)
-			wait, wasLive = retryFirst, true
-			select {
-			case <-ctx.Done():
-			case err = <-s.lost:
+			refusedToken = ""
+			var s *session
+			if s, err = p.connect(ctx, token); err == nil {
+				p.onAir(s, wasLive)
+				wait, wasLive = retryFirst, true
+				err = p.stay(ctx, s)
+				p.cur.Store(nil)
+				p.dismiss(s, ctx.Err() != nil)
 			}
-			p.cur.Store(nil)
-			p.dismiss(s, ctx.Err() != nil)
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		p.note(func(st *Stats) { st.State, st.Error, st.RTT, st.LossPercent = StateFailing, err.Error(), 0, 0 })
+		p.failing(err)
+		pause := jitter(wait)
 		var refused *StatusError
 		if errors.As(err, &refused) {
 			if refused.permanent(wasLive) {
-				return err
+				if !refused.TokenRefused() {
+					return err
+				}
+				p.log.Error("the stage refuses the token", "reason", err)
+				refusedToken, refusal = token, err
 			}
-			wait = max(wait, min(refused.RetryAfter, 10*time.Second))
+			pause = max(pause, jitterUp(min(refused.RetryAfter, retryAfterMost)))
 		}
-		p.log.Warn("not on the air, trying again", "in", wait, "reason", err)
+		p.log.Warn("not on the air, trying again", "in", pause.Round(time.Millisecond), "reason", err)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
 		wait = min(2*wait, retryMost)
 	}
+}
+
+// stay keeps a session until it is lost for good, mending it by ICE restarts where the stage can.
+func (p *Publisher) stay(ctx context.Context, s *session) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case lost := <-s.lost:
+			if s.etag == "" {
+				return lost
+			}
+			p.log.Info("the connection is silent, restarting ICE")
+			if err := p.restart(ctx, s); err != nil {
+				p.log.Info("ICE was not restarted", "reason", err)
+				return lost
+			}
+			p.note(func(st *Stats) { st.ICERestarts++ })
+			s.wantKey.Store(true)
+			p.keyFrame.ask()
+		}
+	}
+}
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 - retryJitter + 2*retryJitter*rand.Float64()))
+}
+
+// jitterUp never shortens: a pause that was asked for is kept.
+func jitterUp(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 + retryJitter*rand.Float64()))
+}
+
+func (p *Publisher) failing(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.State, p.stats.Error, p.stats.RTT, p.stats.LossPercent = StateFailing, err.Error(), 0, 0
+	p.remb = 0
 }
 
 func (p *Publisher) onAir(s *session, again bool) {
@@ -160,7 +254,7 @@ func (p *Publisher) dismiss(s *session, forGood bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := p.delete(ctx, s.resource); err != nil && forGood {
+	if err := p.delete(ctx, s); err != nil && forGood {
 		p.log.Warn("the stage was not told that the broadcast ended; it will notice by itself", "reason", err)
 	}
 	s.close()
@@ -171,6 +265,9 @@ func (p *Publisher) WriteVideo(unit []byte, at time.Duration, key bool) {
 	s := p.cur.Load()
 	if s == nil {
 		return
+	}
+	if s.wantKey.CompareAndSwap(true, false) {
+		s.sawKey = false
 	}
 	if !s.sawKey {
 		if !key {
@@ -195,6 +292,10 @@ func (p *Publisher) Stats() Stats {
 	defer p.mu.Unlock()
 	st := p.stats
 	st.Packets = p.packets.Load()
+	st.EstimateKbps = p.remb
+	if s := p.cur.Load(); s != nil && s.estimates.Load() {
+		st.EstimateKbps = s.estimator.GetTargetBitrate() / 1000
+	}
 	return st
 }
 

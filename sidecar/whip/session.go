@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
-	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/cc"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -21,28 +18,41 @@ const (
 	connectWait = 8 * time.Second
 	// gatherWait bounds the search for local addresses; without STUN it takes milliseconds.
 	gatherWait = 3 * time.Second
-	// A stage that is silent for iceDisconnected is given up. It sends a receiver report each
-	// second and answers a check each half second, so this is three checks in a row. pion's
-	// own 5 s would break the promise to be on the air again within 3 s.
-	iceDisconnected, iceFailed, iceKeepAlive = 1500 * time.Millisecond, 3 * time.Second, 500 * time.Millisecond
+	// gatherFirst is the same for a stage that takes candidates later.
+	gatherFirst = 300 * time.Millisecond
+	// maxTrickle candidates wait to be sent; a machine has a handful of addresses.
+	maxTrickle = 64
 )
 
 // session is one WebRTC connection to the stage.
 type session struct {
-	pc       *webrtc.PeerConnection
-	resource *url.URL
-	video    *track
-	audio    *track     // nil: none
-	lost     chan error // capacity 1: why the connection ended
-	sawKey   bool       // owned by the caller of WriteVideo
-	once     sync.Once
+	pc        *webrtc.PeerConnection
+	token     string
+	resource  *url.URL
+	etag      string // owned by Run
+	answer    string // owned by Run
+	video     *track
+	audio     *track // nil: none
+	estimator cc.BandwidthEstimator
+	estimates atomic.Bool // the stage sends what the estimator needs
+
+	connected  chan struct{}                // capacity 1: it is connected, again after a restart
+	lost       chan error                   // capacity 1: the connection is gone
+	candidates chan webrtc.ICECandidateInit // found after the offer was made
+	gathered   <-chan struct{}              // all candidates are found
+	sawKey     bool                         // owned by the caller of WriteVideo
+	wantKey    atomic.Bool                  // a restart lost pictures: go on with a key frame
+	offered    map[string]struct{}          // candidates in the offer
+	once       sync.Once
+	trickling  sync.WaitGroup
+	quit       context.CancelFunc // ends trickling
 }
 
 // connect makes a session: offer, POST, answer, ICE, DTLS.
-func (p *Publisher) connect(ctx context.Context) (_ *session, err error) {
+func (p *Publisher) connect(ctx context.Context, token string) (_ *session, err error) {
 	ctx, cancel := context.WithTimeout(ctx, httpWait+gatherWait+connectWait)
 	defer cancel()
-	s, err := p.newSession()
+	s, err := p.newSession(token)
 	if err != nil {
 		return nil, err
 	}
@@ -54,69 +64,87 @@ func (p *Publisher) connect(ctx context.Context) (_ *session, err error) {
 			s.close()
 		}
 	}()
-
-	connected := make(chan struct{})
-	var once sync.Once
-	s.pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
-		switch st {
-		case webrtc.PeerConnectionStateConnected:
-			once.Do(func() { close(connected) })
-		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			select {
-			case s.lost <- fmt.Errorf("whip: the connection to the stage is %s", st):
-			default:
-			}
-		}
-	})
-
-	offer, err := s.offer(ctx)
+	wait := gatherWait
+	if p.trickles {
+		wait = gatherFirst
+	}
+	offer, err := s.offer(ctx, nil, wait)
 	if err != nil {
 		return nil, err
 	}
-	answer, resource, err := p.post(ctx, offer)
+	got, err := p.post(ctx, token, offer)
 	if err != nil {
 		return nil, err
 	}
-	s.resource = resource
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+	s.resource, s.etag, s.answer = got.resource, got.etag, got.answer
+	// STUN and TURN servers come with the answer, when the offer's candidates are gathered. They
+	// serve from the next gathering on: a restart of ICE, or the next connection.
+	p.iceServers, p.trickles = got.iceServers, saysTrickle(got.answer)
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: got.answer}); err != nil {
 		return nil, fmt.Errorf("whip: the answer of the stage: %w", err)
 	}
 	p.listen(s)
-
-	limit := time.NewTimer(connectWait)
-	defer limit.Stop()
-	select {
-	case <-connected:
-		return s, nil
-	case err := <-s.lost:
+	if p.trickles {
+		p.trickle(s)
+	}
+	if err := s.waitConnected(ctx, connectWait); err != nil {
 		return nil, err
-	case <-limit.C:
-		return nil, fmt.Errorf("whip: no media connection to the stage within %v: is UDP blocked?", connectWait)
+	}
+	return s, nil
+}
+
+// waitConnected waits for media to flow.
+func (s *session) waitConnected(ctx context.Context, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-s.connected:
+		return nil
+	case err := <-s.lost:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("whip: no media connection to the stage within %v: is UDP blocked?", limit)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-func (p *Publisher) newSession() (*session, error) {
+func (p *Publisher) rtcConfiguration() webrtc.Configuration {
+	// MaxBundle: IVS puts its candidates into the first section of the answer only.
+	return webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, ICEServers: p.iceServers}
+}
+
+func (p *Publisher) newSession(token string) (*session, error) {
 	u, err := url.Parse(p.cfg.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("whip: endpoint: %w", err)
 	}
-	api, err := newAPI(isLoopback(u.Hostname()))
+	s := &session{
+		token: token, connected: make(chan struct{}, 1), lost: make(chan error, 1),
+		candidates: make(chan webrtc.ICECandidateInit, maxTrickle),
+	}
+	api, err := newAPI(isLoopback(u.Hostname()), p.cfg.MaxKbps, &s.estimator)
 	if err != nil {
 		return nil, err
 	}
-	// MaxBundle: IVS puts its candidates into the first section of the answer only.
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
-	if err != nil {
+	if s.pc, err = api.NewPeerConnection(p.rtcConfiguration()); err != nil {
 		return nil, fmt.Errorf("whip: %w", err)
 	}
-	s := &session{pc: pc, lost: make(chan error, 1)}
+	s.pc.OnConnectionStateChange(s.onState)
+	s.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		if c == nil {
+			return
+		}
+		select {
+		case s.candidates <- c.ToJSON():
+		default:
+		}
+	})
 	if p.cfg.Audio {
-		s.audio, err = newTrack(pc, opus)
+		s.audio, err = newTrack(s.pc, opus)
 	}
 	if err == nil {
-		s.video, err = newTrack(pc, h264)
+		s.video, err = newTrack(s.pc, h264)
 	}
 	if err != nil {
 		s.close()
@@ -125,52 +153,37 @@ func (p *Publisher) newSession() (*session, error) {
 	return s, nil
 }
 
-// newAPI gathers pion's settings. local: the stage is on this machine, so only its own
-// addresses are offered.
-func newAPI(local bool) (*webrtc.API, error) {
-	m := &webrtc.MediaEngine{}
-	for _, c := range []codec{opus, h264} {
-		if err := m.RegisterCodec(c.params, c.kind); err != nil {
-			return nil, fmt.Errorf("whip: %w", err)
+func (s *session) onState(st webrtc.PeerConnectionState) {
+	switch st {
+	case webrtc.PeerConnectionStateConnected:
+		select {
+		case s.connected <- struct{}{}:
+		default:
+		}
+	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		select {
+		case s.lost <- fmt.Errorf("whip: the connection to the stage is %s", st):
+		default:
 		}
 	}
-	// Sender reports, for the round trip time, and the answer to NACK. A publisher needs none
-	// of the others.
-	i := &interceptor.Registry{}
-	reports, err := report.NewSenderInterceptor()
-	if err != nil {
-		return nil, fmt.Errorf("whip: %w", err)
-	}
-	i.Add(reports)
-	resend, err := nack.NewResponderInterceptor()
-	if err != nil {
-		return nil, fmt.Errorf("whip: %w", err)
-	}
-	i.Add(resend)
-	se := webrtc.SettingEngine{}
-	se.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
-	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	if local {
-		se.SetIncludeLoopbackCandidate(true)
-		se.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
-		se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i), webrtc.WithSettingEngine(se)), nil
 }
 
-// offer has all candidates in it: IVS takes no trickled ones.
-func (s *session) offer(ctx context.Context) (string, error) {
-	offer, err := s.pc.CreateOffer(nil)
+// offer makes and sets an offer, with the candidates that are found within wait: all of them, as
+// IVS wants it, unless STUN or TURN servers are slow.
+func (s *session) offer(ctx context.Context, options *webrtc.OfferOptions, wait time.Duration) (string, error) {
+	offer, err := s.pc.CreateOffer(options)
 	if err != nil {
 		return "", fmt.Errorf("whip: make an offer: %w", err)
 	}
-	gathered := webrtc.GatheringCompletePromise(s.pc)
+	s.gathered = webrtc.GatheringCompletePromise(s.pc)
 	if err := s.pc.SetLocalDescription(offer); err != nil {
 		return "", fmt.Errorf("whip: make an offer: %w", err)
 	}
+	limit := time.NewTimer(wait)
+	defer limit.Stop()
 	select {
-	case <-gathered:
-	case <-time.After(gatherWait): // what was found so far may do
+	case <-s.gathered:
+	case <-limit.C: // what was found so far may do
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -178,7 +191,21 @@ func (s *session) offer(ctx context.Context) (string, error) {
 	if local == nil {
 		return "", errors.New("whip: make an offer: the connection was closed")
 	}
+	s.offered = map[string]struct{}{}
+	if mine, err := readICE(local.SDP); err == nil {
+		for _, c := range mine.candidates {
+			s.offered[c] = struct{}{}
+		}
+	}
 	return local.SDP, nil
 }
 
-func (s *session) close() { s.once.Do(func() { _ = s.pc.Close() }) }
+func (s *session) close() {
+	s.once.Do(func() {
+		if s.quit != nil {
+			s.quit()
+		}
+		_ = s.pc.Close()
+		s.trickling.Wait()
+	})
+}

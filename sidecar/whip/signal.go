@@ -8,9 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 )
 
 const (
@@ -20,6 +21,12 @@ const (
 	maxAnswer = 64 << 10
 	// httpWait bounds one request.
 	httpWait = 5 * time.Second
+)
+
+// Media types of RFC 9725 sections 4.2 and 4.3.
+const (
+	typeSDP     = "application/sdp"
+	typeSDPFrag = "application/trickle-ice-sdpfrag"
 )
 
 // newHTTPClient follows no redirects: net/http would drop the Authorization header on the way
@@ -36,129 +43,120 @@ func newHTTPClient() *http.Client {
 	}
 }
 
-// StatusError is a refusal by the stage.
-type StatusError struct {
-	Status     int
-	Text       string        // what the server said, shortened, printable
-	RetryAfter time.Duration // 0: it did not say
+// created is what a stage answers to an offer that it takes: 201 (RFC 9725 section 4.2).
+type created struct {
+	answer     string
+	resource   *url.URL // of the WHIP session: to DELETE and PATCH
+	etag       string   // "": the stage restarts no ICE (section 4.3.3)
+	iceServers []webrtc.ICEServer
 }
 
-func (e *StatusError) Error() string {
-	s := fmt.Sprintf("whip: the stage answered %d: %s", e.Status, statusHint(e.Status))
-	if e.Text != "" {
-		s += fmt.Sprintf(" (it says: %s)", e.Text)
-	}
-	return s
-}
-
-// statusHint says what a status means for whoever has to repair it.
-func statusHint(status int) string {
-	switch status {
-	case http.StatusBadRequest:
-		return "it does not understand the offer"
-	case http.StatusUnauthorized:
-		return "the stage token is missing, malformed or expired: create a new one"
-	case http.StatusForbidden:
-		return "the stage token does not allow publishing: create one with the PUBLISH capability"
-	case http.StatusNotFound:
-		return "no such stage or WHIP endpoint: check the address"
-	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
-		return "this is no WHIP endpoint: check the address"
-	case http.StatusNotAcceptable, http.StatusUnprocessableEntity:
-		return "it refuses the offered codecs"
-	case http.StatusConflict:
-		return "the participant is publishing already"
-	case http.StatusTooManyRequests:
-		return "too many requests"
-	}
-	if status >= 500 {
-		return "it has trouble of its own"
-	}
-	return "it refuses to publish the stream"
-}
-
-// permanent says whether trying again is pointless. A stage that has carried the stream
-// before may come back from a restart, so then only a refused token is final.
-func (e *StatusError) permanent(wasLive bool) bool {
-	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return true
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-		return false
-	}
-	return !wasLive && e.Status >= 300 && e.Status < 500
-}
-
-// post sends an offer (RFC 9725 section 4.2), going after redirects with body and token, and
-// returns the answer and the address of the resource to DELETE.
-func (p *Publisher) post(ctx context.Context, offer string) (answer string, resource *url.URL, err error) {
+// post sends an offer, going after redirects with body and token.
+func (p *Publisher) post(ctx context.Context, token, offer string) (*created, error) {
 	at, err := url.Parse(p.cfg.Endpoint)
 	if err != nil {
-		return "", nil, fmt.Errorf("whip: endpoint: %w", err)
+		return nil, fmt.Errorf("whip: endpoint: %w", err)
 	}
 	for range maxRedirects + 1 {
-		body, status, header, err := p.do(ctx, http.MethodPost, at, offer)
+		r, err := p.do(ctx, request{method: http.MethodPost, to: at, token: token, body: offer, contentType: typeSDP})
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		switch status {
+		switch r.status {
 		case http.StatusCreated:
-			resource, err := location(at, header)
+			resource, err := location(at, r.header)
 			if err != nil {
-				return "", nil, err
+				return nil, err
 			}
-			return body, resource, nil
+			return &created{
+				answer: r.body, resource: resource, etag: r.header.Get("ETag"),
+				iceServers: iceServers(r.header.Values("Link")),
+			}, nil
+		// RFC 9725 section 4.5 asks servers for 307; the others are met in the field, and mean
+		// the same to a client that has nothing but an offer to send.
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-			if at, err = location(at, header); err != nil {
-				return "", nil, err
+			if at, err = location(at, r.header); err != nil {
+				return nil, err
 			}
 		default:
-			return "", nil, &StatusError{Status: status, Text: printable(body), RetryAfter: retryAfter(header)}
+			return nil, newStatusError(r.status, r.header, r.body, time.Now())
 		}
 	}
-	return "", nil, fmt.Errorf("whip: more than %d redirects, the last to %s", maxRedirects, at.Redacted())
+	return nil, fmt.Errorf("whip: more than %d redirects, the last to %s", maxRedirects, at.Redacted())
 }
 
 // delete ends a session (RFC 9725 section 4.2).
-func (p *Publisher) delete(ctx context.Context, resource *url.URL) error {
-	_, status, _, err := p.do(ctx, http.MethodDelete, resource, "")
+func (p *Publisher) delete(ctx context.Context, s *session) error {
+	r, err := p.do(ctx, request{method: http.MethodDelete, to: s.resource, token: s.token})
 	if err != nil {
 		return err
 	}
-	if status/100 != 2 && status != http.StatusNotFound && status != http.StatusGone {
-		return &StatusError{Status: status}
+	if r.status/100 != 2 && r.status != http.StatusNotFound && r.status != http.StatusGone {
+		return newStatusError(r.status, r.header, r.body, time.Now())
 	}
 	return nil
 }
 
-func (p *Publisher) do(ctx context.Context, method string, to *url.URL, body string) (string, int, http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, method, to.String(), strings.NewReader(body))
+// patch sends candidates, or the credentials of an ICE restart (RFC 9725 section 4.3).
+func (p *Publisher) patch(ctx context.Context, s *session, ifMatch, frag string) (*response, error) {
+	r, err := p.do(ctx, request{
+		method: http.MethodPatch, to: s.resource, token: s.token, body: frag, contentType: typeSDPFrag, ifMatch: ifMatch,
+	})
 	if err != nil {
-		return "", 0, nil, fmt.Errorf("whip: %w", err)
+		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+p.cfg.Token)
-	if body != "" {
-		req.Header.Set("Content-Type", "application/sdp")
-		req.Header.Set("Accept", "application/sdp")
+	if r.status/100 != 2 {
+		return nil, newStatusError(r.status, r.header, r.body, time.Now())
+	}
+	return r, nil
+}
+
+type request struct {
+	method      string
+	to          *url.URL
+	token       string
+	body        string
+	contentType string
+	ifMatch     string
+}
+
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (p *Publisher) do(ctx context.Context, r request) (*response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.to.String(), strings.NewReader(r.body))
+	if err != nil {
+		return nil, fmt.Errorf("whip: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	if r.body != "" {
+		req.Header.Set("Content-Type", r.contentType)
+		req.Header.Set("Accept", r.contentType)
+	}
+	if r.ifMatch != "" {
+		req.Header.Set("If-Match", r.ifMatch)
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {
-		return "", 0, nil, fmt.Errorf("whip: cannot reach the stage: %w", err)
+		return nil, fmt.Errorf("whip: cannot reach the stage: %w", err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return "", 0, nil, fmt.Errorf("whip: read the answer of the stage: %w", err)
+		return nil, fmt.Errorf("whip: read the answer of the stage: %w", err)
 	}
 	if len(data) > maxAnswer {
-		return "", 0, nil, fmt.Errorf("whip: the stage answered more than %d bytes", maxAnswer)
+		return nil, fmt.Errorf("whip: the stage answered more than %d bytes", maxAnswer)
 	}
-	return string(data), resp.StatusCode, resp.Header, nil
+	return &response{resp.StatusCode, resp.Header, string(data)}, nil
 }
 
-// location reads a Location header, which may be relative. It refuses to carry the token from
-// https to http.
+// location reads a Location header, which may be relative. The token goes by https, or stays on
+// this machine, and never from https to http.
 func location(base *url.URL, h http.Header) (*url.URL, error) {
 	text := h.Get("Location")
 	if text == "" {
@@ -168,36 +166,10 @@ func location(base *url.URL, h http.Header) (*url.URL, error) {
 	if err != nil || to.Host == "" || (to.Scheme != "https" && to.Scheme != "http") {
 		return nil, errors.New("whip: the stage answered with a Location header that is no http address")
 	}
-	if to.Scheme == "http" && !isLoopback(to.Hostname()) {
+	if to.Scheme == "http" && (base.Scheme == "https" || !isLoopback(to.Hostname())) {
 		return nil, fmt.Errorf("whip: the stage sends us to %s, where the token would travel in clear text", to.Redacted())
 	}
 	return to, nil
-}
-
-// retryAfter reads the header in its form in seconds; the form with a date is ignored.
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
-}
-
-// printable makes a server's words fit for a log: one line of at most 200 characters.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range strings.TrimSpace(s) {
-		if b.Len() >= 200 {
-			b.WriteString("…")
-			break
-		}
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteByte(' ')
-		}
-	}
-	return b.String()
 }
 
 func isLoopback(host string) bool {

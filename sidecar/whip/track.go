@@ -31,6 +31,8 @@ var (
 					{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
 					{Type: webrtc.TypeRTCPFBNACK},
 					{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+					{Type: webrtc.TypeRTCPFBGoogREMB},
+					{Type: webrtc.TypeRTCPFBTransportCC},
 				},
 			},
 			PayloadType: 108,
@@ -42,7 +44,8 @@ var (
 		params: webrtc.RTPCodecParameters{
 			RTPCodecCapability: webrtc.RTPCodecCapability{
 				MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2, // always 48000/2 (RFC 7587 section 7)
-				SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1",
+				SDPFmtpLine:  "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1",
+				RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
 			},
 			PayloadType: 111,
 		},
@@ -79,6 +82,14 @@ func newTrack(pc *webrtc.PeerConnection, c codec) (*track, error) {
 		clockRate:  c.params.ClockRate,
 		first:      rand.Uint32(),
 	}, nil
+}
+
+// ssrc is the stream's number in reports about it, 0 when there is none.
+func (t *track) ssrc() uint32 {
+	for _, e := range t.sender.GetParameters().Encodings {
+		return uint32(e.SSRC)
+	}
+	return 0
 }
 
 // write sends a sample and says how many packets it took.

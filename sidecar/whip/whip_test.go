@@ -42,7 +42,7 @@ var (
 func run(t *testing.T, stage *teststage.Stage, change func(*whip.Config)) (p *whip.Publisher, e *encoder, stop func() error) {
 	t.Helper()
 	e = &encoder{}
-	cfg := whip.Config{Endpoint: stage.URL, Token: teststage.Token, Audio: true, KeyFrame: e.forceKeyFrame}
+	cfg := whip.Config{Endpoint: stage.URL, Tokens: whip.OneToken(teststage.Token), Audio: true, KeyFrame: e.forceKeyFrame}
 	if change != nil {
 		change(&cfg)
 	}
@@ -275,7 +275,7 @@ func TestRefusalsForGoodEndThePublisherAndSayWhatToDo(t *testing.T) {
 		t.Run(http.StatusText(row.status), func(t *testing.T) {
 			stage := teststage.New(t)
 			stage.Refuse(row.status)
-			p, err := whip.New(whip.Config{Endpoint: stage.URL, Token: teststage.Token})
+			p, err := whip.New(whip.Config{Endpoint: stage.URL, Tokens: whip.OneToken(teststage.Token)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -329,7 +329,7 @@ func TestOddAnswersOfAStageAreRefused(t *testing.T) {
 		}, "the answer of the stage"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := whip.New(whip.Config{Endpoint: serve(t, row.answer), Token: teststage.Token})
+			p, err := whip.New(whip.Config{Endpoint: serve(t, row.answer), Tokens: whip.OneToken(teststage.Token)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -350,7 +350,7 @@ func TestOddAnswersOfAStageAreRefused(t *testing.T) {
 
 func TestTokenIsNeverSentInClearTextOverANetwork(t *testing.T) {
 	for _, endpoint := range []string{"http://stage.example/", "ftp://127.0.0.1/", "stage.example", ""} {
-		if _, err := whip.New(whip.Config{Endpoint: endpoint, Token: "t"}); err == nil {
+		if _, err := whip.New(whip.Config{Endpoint: endpoint, Tokens: whip.OneToken("t")}); err == nil {
 			t.Errorf("endpoint %q was accepted", endpoint)
 		}
 	}

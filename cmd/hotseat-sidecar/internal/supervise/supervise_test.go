@@ -1,0 +1,156 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests' worker is this test binary; its settings say what it does.
+func TestMain(m *testing.M) {
+	if os.Getenv(Variable) != "" {
+		os.Exit(work())
+	}
+	os.Exit(m.Run())
+}
+
+func work() int {
+	in, err := Receive()
+	if err != nil {
+		return 9
+	}
+	var task string
+	_ = json.Unmarshal(in.Settings, &task)
+	ctx, cancel := in.Stopped(context.Background(), time.Second, 8)
+	defer cancel()
+	l := in.Sockets["place"]
+	conn, err := l.Accept() // the test, which counts workers so
+	if err != nil {
+		return 9
+	}
+	fmt.Fprintf(conn, "worker %d\n", in.Restarts)
+	in.Alive()
+	switch task {
+	case "fail":
+		return 5
+	case "give up":
+		return 3
+	case "hang":
+		select {}
+	case "refuse to end":
+		<-ctx.Done()
+		select {}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-time.After(50 * time.Millisecond):
+			in.Alive()
+		}
+	}
+}
+
+// rig is a supervisor in this process.
+type rig struct {
+	t       *testing.T
+	address string
+	signals chan os.Signal
+	code    chan int
+}
+
+func supervised(t *testing.T, task string) *rig {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	r := &rig{t, l.Addr().String(), make(chan os.Signal, 2), make(chan int, 1)}
+	s := New(Config{
+		Program: os.Args[0], Environment: []string{"PATH=" + os.Getenv("PATH")}, Settings: task,
+		Sockets: []Socket{{"place", l}}, Final: func(code int) bool { return code == 3 }, Patience: time.Second,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	go func() { r.code <- s.Run(r.signals) }()
+	return r
+}
+
+// meet connects to the next worker.
+func (r *rig) meet(want string) {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	line, _ := io.ReadAll(io.LimitReader(conn, int64(len(want)+1)))
+	if strings.TrimSpace(string(line)) != want {
+		r.t.Fatalf("met %q, want %q", line, want)
+	}
+}
+
+func (r *rig) end(want int) {
+	r.t.Helper()
+	select {
+	case code := <-r.code:
+		if code != want {
+			r.t.Errorf("exit code %d, want %d", code, want)
+		}
+	case <-time.After(20 * time.Second):
+		r.t.Fatal("it does not end")
+	}
+}
+
+func TestAWorkerThatDiesIsStartedAgainAndCountsItsForerunners(t *testing.T) {
+	r := supervised(t, "fail")
+	for i := range 3 {
+		r.meet(fmt.Sprintf("worker %d", i))
+	}
+	r.signals <- syscall.SIGTERM
+	r.end(0)
+}
+
+func TestAWorkerThatGivesUpIsNotStartedAgain(t *testing.T) {
+	r := supervised(t, "give up")
+	r.meet("worker 0")
+	r.end(3)
+}
+
+func TestAWorkerThatHangsIsStartedAgain(t *testing.T) {
+	r := supervised(t, "hang")
+	r.meet("worker 0")
+	r.meet("worker 1")
+	r.signals <- syscall.SIGTERM
+	r.end(0)
+}
+
+func TestAWorkerThatWorksIsLetWork(t *testing.T) {
+	r := supervised(t, "work")
+	r.meet("worker 0")
+	select {
+	case code := <-r.code:
+		t.Fatalf("it ended with %d", code)
+	case <-time.After(1500 * time.Millisecond): // longer than its patience
+	}
+	r.signals <- syscall.SIGTERM
+	r.end(0)
+}
+
+func TestAWorkerThatRefusesToEndIsEnded(t *testing.T) {
+	r := supervised(t, "refuse to end")
+	r.meet("worker 0")
+	began := time.Now()
+	r.signals <- syscall.SIGTERM
+	r.end(0)
+	t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))
+}
