@@ -150,7 +150,11 @@ func (w *world) call(method, path, token, body string) (int, string) {
 // it gets something else.
 func TestEveryRouteWithEveryRole(t *testing.T) {
 	w := newWorld(t)
-	machine, err := auth.MintMachine([]byte(machineSecret), playtest.RoleSidecar, testSession, time.Hour, time.Now())
+	own, err := auth.MintMachine([]byte(machineSecret), playtest.RoleSidecar, testSession, time.Hour, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := auth.MintMachine([]byte(machineSecret), playtest.RoleSidecar, "s-another", time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,8 +179,12 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 				t.Errorf("%s with %s: %d %s", r.pattern, name, status, body)
 			}
 		}
-		if status, body := w.call(method, path, machine, "{}"); r.access != open && status != http.StatusForbidden {
-			t.Errorf("%s as a sidecar: %d %s", r.pattern, status, body)
+		for name, machine := range map[string]string{"its own sidecar": own, "another session's sidecar": strange} {
+			status, body := w.call(method, path, machine, "{}")
+			want := r.access == open || r.access.allowsSidecar() && machine == own
+			if allowed := status != http.StatusForbidden; allowed != want {
+				t.Errorf("%s as %s: %d %s", r.pattern, name, status, body)
+			}
 		}
 	}
 	w.skew.Store(int64(time.Hour))

@@ -87,15 +87,17 @@ const (
 type access int
 
 const (
-	open     access = iota // anyone, without a token
-	signedIn               // any person
-	starters               // qa-lead and player
-	leads                  // qa-lead
+	open        access = iota // anyone, without a token
+	signedIn                  // any person
+	starters                  // qa-lead and player
+	leads                     // qa-lead
+	watchers                  // any person, and the session's own sidecar
+	broadcaster               // the session's own sidecar
 )
 
 func (a access) allows(role playtest.Role) bool {
 	switch a {
-	case signedIn:
+	case signedIn, watchers:
 		return role.IsPerson()
 	case starters:
 		return role == playtest.RoleLead || role == playtest.RolePlayer
@@ -104,6 +106,9 @@ func (a access) allows(role playtest.Role) bool {
 	}
 	return false
 }
+
+// allowsSidecar: beside people, or alone, the sidecar of the session that the route names.
+func (a access) allowsSidecar() bool { return a == watchers || a == broadcaster }
 
 // handler answers a request of a person (the zero Person on open routes) with a status and a
 // value to encode, nil for no body.
@@ -122,9 +127,10 @@ func (s *Server) routes() []route {
 		{"GET /api/applications", signedIn, s.applications},
 		{"GET /api/sessions", signedIn, s.sessions},
 		{"POST /api/sessions", starters, s.start},
-		{"GET /api/sessions/{id}", signedIn, s.session},
+		{"GET /api/sessions/{id}", watchers, s.session},
 		{"DELETE /api/sessions/{id}", leads, s.end},
-		{"GET /api/sessions/{id}/log", signedIn, s.log},
+		{"GET /api/sessions/{id}/log", watchers, s.log},
+		{"POST /api/sessions/{id}/broadcast-token", broadcaster, s.broadcastToken},
 		{"POST /api/sessions/{id}/stage-token", signedIn, s.stageToken},
 		{"PUT /api/sessions/{id}/offer", signedIn, s.offer},
 		{"GET /api/sessions/{id}/answer", signedIn, s.answer},
@@ -165,6 +171,7 @@ func (s *Server) guard(r route) http.Handler {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="hotseat"`) // RFC 6750, section 3
 				s.fail(w, &Error{http.StatusUnauthorized, "unauthorized", authMessage(err)})
 				return
+			case r.access.allowsSidecar() && identity.Role == playtest.RoleSidecar && identity.Session == req.PathValue("id"):
 			case !r.access.allows(identity.Role):
 				s.fail(w, &Error{http.StatusForbidden, "not_allowed", fmt.Sprintf("a %s may not do this", identity.Role)})
 				return

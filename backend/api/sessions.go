@@ -256,6 +256,20 @@ func (s *Server) stageToken(r *http.Request, who playtest.Person) (int, any, err
 	}, nil
 }
 
+// broadcastToken gives a sidecar another token to publish with: one lasts for a session's length as it was
+// started, and can be refused before, when the stage forgot it.
+func (s *Server) broadcastToken(r *http.Request, _ playtest.Person) (int, any, error) {
+	record, err := s.record(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	token, err := s.cfg.Steward.BroadcastToken(r.Context(), record.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"token": token.Token, "expirationTime": token.Expires}, nil
+}
+
 func (s *Server) offer(r *http.Request, who playtest.Person) (int, any, error) {
 	record, err := s.record(r)
 	if err != nil {

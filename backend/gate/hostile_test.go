@@ -115,6 +115,7 @@ func withTricks(t *testing.T, payload json.RawMessage, fields []string) json.Raw
 // liveActions are those that have a place on /live.
 var liveActions = []playtest.Action{
 	playtest.ActionReact, playtest.ActionPresence, playtest.ActionSidecarHealth, playtest.ActionThumbnail, playtest.ActionHandoverStep,
+	playtest.ActionGameCaption, playtest.ActionGameState, playtest.ActionSpawnPlayer, playtest.ActionMovePlayer, playtest.ActionDespawnPlayer,
 }
 
 // textOf is every text of an event, decoded.

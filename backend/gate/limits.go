@@ -22,6 +22,7 @@ var (
 	reactClass    = &class{8, 12, "that is a lot of reactions; wait a moment"}
 	presenceClass = &class{1, 4, "presence is told too often; every 5 s is enough"}
 	seatClass     = &class{1, 8, "too many requests and decisions; wait a moment"}
+	coopClass     = &class{20, 40, "your moves come faster than a game can take them"}
 	machineClass  = &class{20, 40, "the sidecar publishes too often"}
 )
 
@@ -54,6 +55,8 @@ func classOf(role playtest.Role, action playtest.Action) *class {
 		return machineClass
 	case action == playtest.ActionReact:
 		return reactClass
+	case action == playtest.ActionMovePlayer, action == playtest.ActionSpawnPlayer, action == playtest.ActionDespawnPlayer:
+		return coopClass
 	case action == playtest.ActionPresence:
 		return presenceClass
 	case action == playtest.ActionChat:

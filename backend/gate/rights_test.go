@@ -25,7 +25,7 @@ SESSION_STARTED      usual     no              no              no              n
 SESSION_STARTED      unstarted no              no              no              no              no           ok              no           no           no
 SESSION_STARTED      ended     SessionEnded    SessionEnded    SessionEnded    SessionEnded    SessionEnded SessionEnded    SessionEnded SessionEnded SessionEnded
 SESSION_STATE        usual     no              no              no              no              no           ok              Banned       Removed      no
-SESSION_MARK         usual     no              no              no              ok              no           no              Banned       Removed      no
+SESSION_MARK         usual     no              no              no              ok              ok           no              Banned       Removed      no
 SESSION_ENDED        usual     no              no              no              no              no           ok              Banned       Removed      no
 SESSION_ENDED        unstarted BadRequest      BadRequest      BadRequest      BadRequest      BadRequest   BadRequest      BadRequest   BadRequest   BadRequest
 SESSION_ENDED        ended     SessionEnded    SessionEnded    SessionEnded    SessionEnded    SessionEnded SessionEnded    SessionEnded SessionEnded SessionEnded
@@ -72,6 +72,11 @@ PRESENCE             usual     no              no              no              n
 SIDECAR_HEALTH       usual     no              no              no              no              no           no              Banned       Removed      no
 THUMBNAIL            usual     no              no              no              no              no           no              Banned       Removed      no
 HANDOVER_STEP        usual     no              no              no              no              no           no              Banned       Removed      no
+GAME_CAPTION         usual     no              no              no              no              no           no              Banned       Removed      no
+GAME_STATE           usual     no              no              no              no              no           no              Banned       Removed      no
+SPAWN_PLAYER         usual     no              no              no              no              no           no              Banned       Removed      no
+MOVE_PLAYER          usual     no              no              no              no              no           no              Banned       Removed      no
+DESPAWN_PLAYER       usual     no              no              no              no              no           no              Banned       Removed      no
 NO_SUCH_ACTION       usual     no              no              no              no              no           no              Banned       Removed      no
 `
 
@@ -109,6 +114,11 @@ SIDECAR_HEALTH       usual     no     no      no     no   ok      no      Banned
 SIDECAR_HEALTH       ended     no     no      no     no   ok      no      Banned Removed no
 THUMBNAIL            usual     no     no      no     no   ok      no      Banned Removed no
 HANDOVER_STEP        usual     no     no      no     no   no      ok      Banned Removed no
+GAME_CAPTION         usual     no     no      no     no   ok      no      Banned Removed no
+GAME_STATE           usual     no     no      no     no   ok      no      Banned Removed no
+SPAWN_PLAYER         usual     ok     ok      ok     ok   no      no      Banned Removed ok
+MOVE_PLAYER          usual     ok     ok      ok     ok   no      no      Banned Removed ok
+DESPAWN_PLAYER       usual     ok     ok      ok     ok   no      no      Banned Removed ok
 NO_SUCH_ACTION       usual     no     no      no     no   no      no      Banned Removed no
 `
 

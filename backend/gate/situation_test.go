@@ -170,6 +170,6 @@ func askOf(action playtest.Action, log *memoryLog) json.RawMessage {
 		stamps = strings.Replace(forged, `"epoch":99,`, "", 1)
 	}
 	return json.RawMessage(fmt.Sprintf(`{"action":%q,%s,"message":"words","requestId":%q,"person":{"id":%q},"reason":%q,"seconds":5,`+
-		`"status":"ACTIVE","title":"a game","reaction":"fire","client":"page","watching":true,"state":"live","step":"closing"}`,
+		`"status":"ACTIVE","title":"a game","reaction":"fire","client":"page","watching":true,"state":"live","step":"closing","game":{"level":2}}`,
 		action, stamps, request, about, reason))
 }

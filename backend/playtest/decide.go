@@ -37,6 +37,9 @@ func (s *State) Decide(now time.Time, who Person, ask Event, newID string) (*Eve
 	if who.Role == RoleBackend {
 		return s.decideBackend(now, who, ask)
 	}
+	if who.Role == RoleSidecar && ask.Action == ActionSessionMark {
+		return s.decideMark(now, who, ask) // the game's own
+	}
 	if !who.Role.IsPerson() {
 		return nil, refuse(CodeNotAllowed, "%s may not publish here", who.Role)
 	}
@@ -170,8 +173,8 @@ func (s *State) decideRelease(who Person, ask Event) (*Event, *Refusal) {
 }
 
 func (s *State) decideMark(now time.Time, who Person, ask Event) (*Event, *Refusal) {
-	if who.Role != RoleLead {
-		return nil, refuse(CodeNotAllowed, "only a QA lead sets marks")
+	if who.Role != RoleLead && who.Role != RoleSidecar {
+		return nil, refuse(CodeNotAllowed, "only a QA lead and the game set marks")
 	}
 	at := ask.At
 	if at == 0 {

@@ -183,7 +183,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{ActionTakeoverApprove, "", "", CodeNotAllowed, CodeNotAllowed},
 		{ActionTakeoverDeny, "", "", CodeNotAllowed, CodeNotAllowed},
 		{ActionSeatReleased, "", "", CodeNotAllowed, CodeNotAllowed},
-		{ActionSessionMark, "", CodeNotAllowed, CodeNotAllowed, CodeNotAllowed},
+		{ActionSessionMark, "", CodeNotAllowed, CodeNotAllowed, ""},
 		{ActionSeatTaken, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed},
 		{ActionSessionEnded, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed},
 		{ActionSessionState, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed, CodeNotAllowed},

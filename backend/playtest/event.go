@@ -46,6 +46,11 @@ const (
 	ActionSidecarHealth Action = "SIDECAR_HEALTH"
 	ActionThumbnail     Action = "THUMBNAIL"
 	ActionHandoverStep  Action = "HANDOVER_STEP"
+	ActionGameCaption   Action = "GAME_CAPTION" // of the game, by its sidecar
+	ActionGameState     Action = "GAME_STATE"
+	ActionSpawnPlayer   Action = "SPAWN_PLAYER" // couch co-op of the article's sample
+	ActionMovePlayer    Action = "MOVE_PLAYER"
+	ActionDespawnPlayer Action = "DESPAWN_PLAYER"
 )
 
 // Reactions are the six kinds of the article's sample.

@@ -1,6 +1,10 @@
 package playtest
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
 
 // Live is what travels on /live: stamped, broadcast, forgotten. Like Event it is one flat JSON
 // object; fields that an action does not use are absent, and a number that is absent is 0.
@@ -35,13 +39,29 @@ type Live struct {
 	Width         int     `json:"width,omitempty"`
 	Height        int     `json:"height,omitempty"`
 	Framerate     float64 `json:"framerate,omitempty"`
+	TargetKbps    float64 `json:"targetKbps,omitempty"`
+	EstimateKbps  float64 `json:"estimateKbps,omitempty"` // 0: not known
+	Limit         string  `json:"limit,omitempty"`        // "network", "processor" or "recovering"; "": nothing limits
+	Dropped       uint64  `json:"dropped,omitempty"`      // pictures encoded and not sent
 
 	JPEG string `json:"jpeg,omitempty"` // base64
 
 	RequestID string `json:"requestId,omitempty"`
 	Step      string `json:"step,omitempty"`
 	ElapsedMs int64  `json:"elapsedMs,omitempty"`
+
+	Message string          `json:"message,omitempty"` // a caption, or a co-op move
+	Game    json.RawMessage `json:"game,omitempty"`    // what the game tells of itself: an object
 }
+
+const (
+	// maxCaption is the length of a game's line to its audience in characters.
+	maxCaption = 140
+	// maxMove is the length of a co-op move in characters: {"keys":["ArrowUp","ArrowLeft"]} and air.
+	maxMove = 200
+	// maxGameState is the size of what a game tells of itself in bytes.
+	maxGameState = 2 << 10
+)
 
 // maxThumbnail is the length of a thumbnail in base64: 24 KiB of JPEG.
 const maxThumbnail = 32 << 10
@@ -72,6 +92,7 @@ func DecideLive(who Person, ask Live) (*Live, *Refusal) {
 			FPS: ask.FPS, BitrateKbps: ask.BitrateKbps, EncodeMs: ask.EncodeMs, RTTMs: ask.RTTMs, LossPercent: ask.LossPercent,
 			KeyFrameAgeMs: ask.KeyFrameAgeMs, Encoder: truncate(clean(ask.Encoder), 20), Fallback: ask.Fallback,
 			UptimeSeconds: ask.UptimeSeconds, Restarts: ask.Restarts, Width: ask.Width, Height: ask.Height, Framerate: ask.Framerate,
+			TargetKbps: ask.TargetKbps, EstimateKbps: ask.EstimateKbps, Limit: truncate(clean(ask.Limit), 20), Dropped: ask.Dropped,
 		}
 	case ActionThumbnail:
 		allowed = who.Role == RoleSidecar
@@ -82,6 +103,18 @@ func DecideLive(who Person, ask Live) (*Live, *Refusal) {
 			return nil, refuse(CodeBadRequest, "a thumbnail is a JPEG in base64")
 		}
 		ask = Live{Actor: who, Action: ask.Action, JPEG: ask.JPEG, Width: ask.Width, Height: ask.Height}
+	case ActionGameCaption:
+		allowed = who.Role == RoleSidecar
+		ask = Live{Actor: who, Action: ask.Action, Message: truncate(clean(ask.Message), maxCaption)}
+	case ActionGameState:
+		allowed = who.Role == RoleSidecar
+		if len(ask.Game) > maxGameState || !strings.HasPrefix(string(ask.Game), "{") {
+			return nil, refuse(CodeBadRequest, "game is an object of at most %d bytes", maxGameState)
+		}
+		ask = Live{Actor: who, Action: ask.Action, Game: ask.Game}
+	case ActionSpawnPlayer, ActionMovePlayer, ActionDespawnPlayer:
+		allowed = who.Role.IsPerson()
+		ask = Live{Actor: who, Action: ask.Action, User: who.Name, Message: truncate(clean(ask.Message), maxMove)}
 	case ActionHandoverStep:
 		allowed = who.Role == RoleBackend
 		ask = Live{Actor: who, Action: ask.Action, RequestID: truncate(clean(ask.RequestID), 40), Step: truncate(clean(ask.Step), 20), ElapsedMs: ask.ElapsedMs}

@@ -98,7 +98,7 @@ func (r *record) holds(rt *rapid.T, who Person, ask, e Event) {
 	lead, machine := who.Role == RoleLead, who.Role == RoleBackend
 	never(r.over, "nothing happens after the end")
 	never(e.Actor != who && (e.Actor != Rules || !machine), "nobody speaks as another")
-	never(!machine && !who.Role.IsPerson(), "a sidecar has no say in the log")
+	never(!machine && !who.Role.IsPerson() && e.Action != ActionSessionMark, "a sidecar has no say in the log but its game's marks")
 	never(r.banned[who.ID], "the banned do nothing")
 	never(r.removed[who.ID] && r.away[who.ID] && e.Action != ActionArrived, "the removed do nothing but come back")
 	switch e.Action {
@@ -107,7 +107,7 @@ func (r *record) holds(rt *rapid.T, who Person, ask, e Event) {
 	case ActionSessionState, ActionSessionEnded, ActionHandoverConnecting:
 		never(!machine, "only the backend tells what the services did")
 	case ActionSessionMark:
-		never(!lead || e.At > e.Timestamp || e.At < e.Timestamp-maxMarkAge.Milliseconds(), "marks are a lead's, and of the last minutes")
+		never(!lead && who.Role != RoleSidecar || e.At > e.Timestamp || e.At < e.Timestamp-maxMarkAge.Milliseconds(), "marks are a lead's or the game's, and of the last minutes")
 	case ActionChat:
 		never(r.muted[who.ID], "nobody muted is heard")
 		never(!lead && r.slow > 0 && r.spoke[who.ID] > 0 && e.Timestamp < r.spoke[who.ID]+r.slow, "slow mode is kept")

@@ -242,16 +242,35 @@ func (s *Steward) undo(record store.Session) {
 	}
 }
 
-func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartRequest) error {
+// BroadcastToken makes another token for a running session's broadcast. With it the broadcast becomes another
+// participant, and viewers are sent to that one from then on.
+func (s *Steward) BroadcastToken(ctx context.Context, session string) (aws.StageToken, error) {
+	if s.loop(session) == nil {
+		return aws.StageToken{}, ErrNotRunning
+	}
+	record, err := s.cfg.Store.Session(ctx, session)
+	if err != nil {
+		return aws.StageToken{}, err
+	}
+	return s.broadcastToken(ctx, &record, record.EndsAt.Sub(s.cfg.Now()))
+}
+
+// broadcastToken makes a token to publish the game with, and notes whose it is.
+func (s *Steward) broadcastToken(ctx context.Context, record *store.Session, life time.Duration) (aws.StageToken, error) {
 	token, err := s.cfg.AWS.CreateStageToken(ctx, aws.TokenRequest{
 		Stage: record.StageARN, UserID: "sidecar-" + record.ID, Publish: true,
-		Attributes: map[string]string{"stream_source": "gameplay"}, Life: r.Length + tokenReserve,
+		Attributes: map[string]string{"stream_source": "gameplay"}, Life: max(life, 0) + tokenReserve,
 	})
 	if err != nil {
-		return err
+		return aws.StageToken{}, err
 	}
 	record.BroadcasterID = token.ParticipantID
-	if err := s.cfg.Store.SaveSession(ctx, *record); err != nil {
+	return token, s.cfg.Store.SaveSession(ctx, *record)
+}
+
+func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartRequest) error {
+	token, err := s.broadcastToken(ctx, record, r.Length)
+	if err != nil {
 		return err
 	}
 	environment, err := s.cfg.SidecarEnvironment(record.ID, r.Length+tokenReserve)

@@ -35,6 +35,9 @@ func main() {
 		log.Error("start", "error", err)
 		os.Exit(1)
 	}
+	// Standard output is a pipe to whoever started this. When that is gone, a write must fail and not end
+	// this process: it still has children to end.
+	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer stop()
 	if err := run(ctx, os.Stdin, instance.NewWriter(events), log); err != nil {

@@ -254,7 +254,7 @@ func (s *session) say(ctx context.Context, said bridge.Saying) error {
 	case bridge.SayCaption:
 		event["action"], event["message"] = "GAME_CAPTION", said.Message
 	case bridge.SayState:
-		event["action"], event["state"] = "GAME_STATE", said.State
+		event["action"], event["game"] = "GAME_STATE", said.State
 	}
 	raw, err := json.Marshal(event)
 	if err != nil {

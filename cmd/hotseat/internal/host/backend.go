@@ -189,6 +189,7 @@ func (b *backend) sidecarEnvironment(session string, life time.Duration) (map[st
 		"HOTSEAT_EVENTS_URL":   b.access.RealtimeURL,
 		"HOTSEAT_EVENTS_HOST":  b.access.EdgeHost,
 		"HOTSEAT_EVENTS_TOKEN": token,
+		"HOTSEAT_API_URL":      b.access.EdgeURL,
 	}, nil
 }
 
