@@ -53,6 +53,12 @@ func (b *board) judge(now time.Time) (tone, string) {
 		return toneWarn, "far away"
 	case h.KeyFrameAgeMs > float64(oldKeyFrame/time.Millisecond):
 		return toneWarn, "key frames rare"
+	case h.Limit == "network":
+		return toneWarn, "network is short"
+	case h.Limit == "processor":
+		return toneWarn, "machine is short"
+	case h.Limit == "recovering":
+		return toneWarn, "recovering"
 	case h.Fallback:
 		return toneWarn, "fell back to " + h.Encoder
 	}

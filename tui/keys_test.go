@@ -308,6 +308,8 @@ func TestTheSidecarIsJudgedInAWord(t *testing.T) {
 		{"far away", func(h *client.Health) { h.RTTMs = 400 }},
 		{"key frames rare", func(h *client.Health) { h.KeyFrameAgeMs = 20_000 }},
 		{"fell back to x264", func(h *client.Health) { h.Fallback = true }},
+		{"network is short", func(h *client.Health) { h.Limit = "network" }},
+		{"machine is short", func(h *client.Health) { h.Limit, h.Framerate, h.FPS = "processor", 15, 15 }},
 	} {
 		b := newBoard(demoID)
 		if _, word := b.judge(noon); word != "no heartbeat yet" {

@@ -41,6 +41,9 @@ func (m *Model) sidecarPane(b *board, w, h int) (right string, body []string) {
 	if health.Fallback {
 		encoder += " (fallback)"
 	}
+	if health.Limit != "" && health.Width > 0 { // the picture that is left
+		encoder += fmt.Sprintf(" %d×%d at %.0f", health.Width, health.Height, health.Framerate)
+	}
 	facts := []string{encoder, "up " + clock(time.Duration(health.UptimeSeconds)*time.Second), plural(health.Restarts, "restart")}
 	if w < 34 {
 		facts = []string{encoder, plural(health.Restarts, "restart")}

@@ -81,9 +81,10 @@ const (
 	busy = 1.5
 	// late is the part of the asked frames that must come.
 	late = 0.85
-	// waiting is the CPUWait at which the machine counts as short by itself. It is the sum over
-	// all threads, each of which waits a little on a machine that is only well used.
-	waiting = 0.6
+	// waiting is the CPUWait from which missing pictures are the machine's fault and not the game's. It is
+	// the sum over all threads, each of which waits a little on a machine that is only well used: by itself
+	// it says nothing, while every picture comes in time.
+	waiting = 0.3
 	// skipping is the part of the asked frames that may be skipped.
 	skipping = 0.1
 	// climbFirst is the calm time before a better level is tried, doubled up to climbMost each
@@ -231,7 +232,7 @@ func (c *Controller) processor(now time.Time, in Input) (short bool) {
 	// count only together with a wait.
 	missing := in.FPS > 0 && in.FPS < late*float64(t.Framerate)
 	skipped := in.Skipped >= skipping*float64(t.Framerate)
-	short = slow || skipped || in.CPUWait >= waiting || (missing && in.CPUWait >= waiting/2)
+	short = slow || skipped || (missing && in.CPUWait >= waiting)
 	if !short {
 		c.shortSince = time.Time{}
 		return false

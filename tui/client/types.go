@@ -88,7 +88,8 @@ type Health struct {
 	Restarts      int       `json:"restarts"`
 	Width         int       `json:"width"`
 	Height        int       `json:"height"`
-	Framerate     float64   `json:"framerate"`
+	Framerate     float64   `json:"framerate"` // asked for now: less than the operator's when Limit says why
+	Limit         string    `json:"limit"`     // "network", "processor", "recovering", or nothing
 }
 
 // Presence is a person's sign of life from a page or a console, every five seconds.
