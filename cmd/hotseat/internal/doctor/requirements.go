@@ -53,6 +53,7 @@ func Requirements() []Requirement {
 		{Name: "GStreamer app headers", Package: "libgstreamer-plugins-base1.0-dev", For: Build | Test, Without: "the sidecar cannot be built", check: pkgConfig("gstreamer-app-1.0")},
 		{Name: "browser (Chromium)", Package: "chromium", For: Test, Without: "the browser tests cannot run", check: program("chromium")},
 		{Name: "terminal multiplexer (tmux)", Package: "tmux", For: Test, Without: "the console tests cannot run", check: program("tmux")},
+		{Name: "SSH client (ssh, ssh-keygen)", Package: "openssh-client", For: Test, Without: "the console over SSH cannot be tested", check: program("ssh")},
 		{Name: "scheduling classes (chrt)", Package: "util-linux", For: Test, Without: "the browsers of the tests take the processor from the game", check: program("chrt")},
 		{Name: "someone else's game (chocolate-doom)", Package: "chocolate-doom", For: Test, Without: "the test with a real game cannot run", check: program("chocolate-doom", "/usr/games/chocolate-doom")},
 		{Name: "its levels (Freedoom)", Package: "freedoom", For: Test, Without: "the test with a real game cannot run", check: file("/usr/share/games/doom/freedoom1.wad")},
