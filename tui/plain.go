@@ -3,8 +3,10 @@ package tui
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"hotseat/backend/playtest"
@@ -71,12 +73,19 @@ func (p *plain) loop(ctx context.Context, lines <-chan string) error {
 				lines = nil // the end of stdin; go on telling
 				continue
 			}
+			if line == tooLong {
+				p.say("refused: a line has at most %d bytes; this one is left out", maxCommand)
+				continue
+			}
 			if quit := p.command(ctx, line); quit {
 				return p.out.Flush()
 			}
 		}
 	}
 }
+
+// tooLong stands for a line that was longer than maxCommand; no command looks like it.
+const tooLong = "\x00too long"
 
 // readLines reads lines until the end of in or of ctx.
 func readLines(ctx context.Context, in io.Reader) <-chan string {
@@ -87,12 +96,23 @@ func readLines(ctx context.Context, in io.Reader) <-chan string {
 	}
 	go func() {
 		defer close(lines)
-		reader := bufio.NewScanner(in)
-		reader.Buffer(make([]byte, 0, maxCommand), maxCommand)
-		for reader.Scan() {
+		reader := bufio.NewReaderSize(in, maxCommand)
+		for {
+			line, err := reader.ReadSlice('\n')
+			text := strings.TrimRight(string(line), "\r\n")
+			for long := errors.Is(err, bufio.ErrBufferFull); long; long = errors.Is(err, bufio.ErrBufferFull) {
+				text = tooLong
+				_, err = reader.ReadSlice('\n')
+			}
+			if err != nil && text == "" {
+				return
+			}
 			select {
-			case lines <- reader.Text():
+			case lines <- text:
 			case <-ctx.Done():
+				return
+			}
+			if err != nil {
 				return
 			}
 		}

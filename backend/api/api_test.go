@@ -275,3 +275,21 @@ func TestThePageAllowsNoForeignScript(t *testing.T) {
 		t.Fatalf("policy = %q", policy)
 	}
 }
+
+func TestTheBannedReadNothing(t *testing.T) {
+	w := newWorld(t)
+	status, body := w.call(http.MethodGet, "/api/me", w.tokens[playtest.RoleViewer], "")
+	var viewer playtest.Person
+	if err := json.Unmarshal([]byte(body), &viewer); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	lead := playtest.Person{ID: "l", Name: "l", Role: playtest.RoleLead}
+	w.publish(viewer, playtest.Event{Action: playtest.ActionArrived})
+	w.publish(lead, playtest.Event{Action: playtest.ActionBan, Person: &viewer})
+	for _, path := range []string{"GET /api/sessions/s-1", "GET /api/sessions/s-1/log", "POST /api/sessions/s-1/stage-token"} {
+		method, path, _ := strings.Cut(path, " ")
+		if status, body := w.call(method, path, w.tokens[playtest.RoleViewer], "{}"); status != http.StatusForbidden || !strings.Contains(body, "banned") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+}

@@ -63,10 +63,11 @@ type Config struct {
 	Store    *store.Store
 	Steward  *steward.Steward
 	AWS      *aws.Clients
-	Page     fs.FS            // the built page; nil: none
-	Connect  []string         // other origins that the page speaks to, for its content security policy
-	Length   time.Duration    // of a session that does not say; 0: an hour
-	Now      func() time.Time // for the rates
+	Page     fs.FS                       // the built page; nil: none
+	Outside  func(address string) string // an address of the services as clients reach it; nil: as it is
+	Connect  []string                    // other origins that the page speaks to, for its content security policy
+	Length   time.Duration               // of a session that does not say; 0: an hour
+	Now      func() time.Time            // for the rates
 	Log      *slog.Logger
 }
 

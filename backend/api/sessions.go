@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type Session struct {
 	ID           string        `json:"id"`
 	Application  string        `json:"application"`
 	Title        string        `json:"title"`
+	Location     string        `json:"location"` // where the game runs: a region, as GameLift Streams names it
 	CreatedAt    time.Time     `json:"createdAt"`
 	CreatedBy    string        `json:"createdBy"`
 	Status       string        `json:"status"` // GameLift Streams' word
@@ -50,7 +52,7 @@ func (s *Server) view(ctx context.Context, record store.Session) (Session, error
 		return Session{}, err
 	}
 	view := Session{
-		ID: record.ID, Application: record.Application, Title: record.Title,
+		ID: record.ID, Application: record.Application, Title: record.Title, Location: record.Location,
 		CreatedAt: record.CreatedAt, CreatedBy: record.CreatedBy,
 		Status: state.Status, StatusReason: state.StatusReason, EndsAt: record.EndsAt, EndReason: state.EndReason,
 		Width: record.Width, Height: record.Height, Framerate: record.Framerate, LastSeq: state.Seq,
@@ -81,7 +83,11 @@ func (s *Server) applications(r *http.Request, _ playtest.Person) (int, any, err
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"applications": list}, nil
+	locations, err := s.cfg.AWS.Locations(r.Context())
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"applications": list, "locations": locations}, nil
 }
 
 // listed is how many sessions the lobby gets: the newest.
@@ -111,8 +117,8 @@ func (s *Server) record(r *http.Request) (store.Session, error) {
 	return s.cfg.Store.Session(r.Context(), id)
 }
 
-func (s *Server) session(r *http.Request, _ playtest.Person) (int, any, error) {
-	record, err := s.record(r)
+func (s *Server) session(r *http.Request, who playtest.Person) (int, any, error) {
+	record, err := s.visible(r, who)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -123,6 +129,7 @@ func (s *Server) session(r *http.Request, _ playtest.Person) (int, any, error) {
 // startBody is what POST /api/sessions takes; absent fields take the defaults of start.
 type startBody struct {
 	Application          string `json:"application"`
+	Location             string `json:"location"` // "": the first that GET /api/applications lists
 	Width                int    `json:"width"`
 	Height               int    `json:"height"`
 	Framerate            int    `json:"framerate"`
@@ -146,6 +153,8 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	switch {
 	case body.Application == "" || len(body.Application) > 128:
 		return 0, nil, badRequest("name an application; GET /api/applications lists them")
+	case len(body.Location) > maxLocation:
+		return 0, nil, badRequest("a location is a region such as us-west-2; GET /api/applications lists them")
 	case body.Width < 160 || body.Height < 160 || body.Width > 1280 || body.Height > 1280 ||
 		body.Width*body.Height > 1280*720 || body.Width%2+body.Height%2 != 0:
 		return 0, nil, badRequest("the picture is at least 160x160 and at most 1280x720, with even sides; not %dx%d", body.Width, body.Height)
@@ -177,8 +186,11 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	if !known {
 		return 0, nil, badRequest("there is no application %q; GET /api/applications lists them", printable(body.Application))
 	}
+	if err := s.checkLocation(r.Context(), body.Location); err != nil {
+		return 0, nil, err
+	}
 	record, err := s.cfg.Steward.Start(r.Context(), steward.StartRequest{
-		By: who, Application: body.Application, Title: title, Width: body.Width, Height: body.Height,
+		By: who, Application: body.Application, Title: title, Location: body.Location, Width: body.Width, Height: body.Height,
 		Framerate: body.Framerate, VideoBitrateKbps: body.VideoBitrateKbps, Encoder: body.Encoder,
 		Length: time.Duration(body.SessionLengthSeconds) * time.Second, Policy: body.Policy,
 	})
@@ -187,6 +199,24 @@ func (s *Server) start(r *http.Request, who playtest.Person) (int, any, error) {
 	}
 	view, err := s.view(r.Context(), record)
 	return http.StatusCreated, view, err
+}
+
+// maxLocation bounds a location's name: GameLift Streams takes 1 to 20 characters (LocationName).
+const maxLocation = 20
+
+// checkLocation refuses a location that the stream group does not have.
+func (s *Server) checkLocation(ctx context.Context, location string) error {
+	if location == "" {
+		return nil
+	}
+	locations, err := s.cfg.AWS.Locations(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(locations, location) {
+		return badRequest("games cannot run in %q; they can in %s", printable(location), strings.Join(locations, ", "))
+	}
+	return nil
 }
 
 func (s *Server) end(r *http.Request, who playtest.Person) (int, any, error) {
@@ -201,8 +231,24 @@ func (s *Server) end(r *http.Request, who playtest.Person) (int, any, error) {
 	return http.StatusAccepted, view, err
 }
 
-func (s *Server) log(r *http.Request, _ playtest.Person) (int, any, error) {
+// visible is the session of a request, for those who may see and hear it.
+func (s *Server) visible(r *http.Request, who playtest.Person) (store.Session, error) {
 	record, err := s.record(r)
+	if err != nil || !who.Role.IsPerson() {
+		return record, err
+	}
+	state, err := s.cfg.Gate.State(r.Context(), record.ID)
+	if err != nil {
+		return store.Session{}, err
+	}
+	if refusal := state.MayWatch(who); refusal != nil {
+		return store.Session{}, refusal
+	}
+	return record, nil
+}
+
+func (s *Server) log(r *http.Request, who playtest.Person) (int, any, error) {
+	record, err := s.visible(r, who)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -230,19 +276,12 @@ func (s *Server) log(r *http.Request, _ playtest.Person) (int, any, error) {
 const watchToken = time.Hour
 
 func (s *Server) stageToken(r *http.Request, who playtest.Person) (int, any, error) {
-	record, err := s.record(r)
+	record, err := s.visible(r, who)
 	if err != nil {
 		return 0, nil, err
 	}
 	if !record.EndedAt.IsZero() {
 		return 0, nil, steward.ErrNotRunning
-	}
-	state, err := s.cfg.Gate.State(r.Context(), record.ID)
-	if err != nil {
-		return 0, nil, err
-	}
-	if refusal := state.MayWatch(who); refusal != nil {
-		return 0, nil, refusal
 	}
 	token, err := s.cfg.AWS.CreateStageToken(r.Context(), aws.TokenRequest{
 		Stage: record.StageARN, UserID: who.ID, Subscribe: true, Life: watchToken,
@@ -252,8 +291,15 @@ func (s *Server) stageToken(r *http.Request, who playtest.Person) (int, any, err
 	}
 	return http.StatusOK, map[string]any{
 		"token": token.Token, "participantId": token.ParticipantID, "expirationTime": token.Expires,
-		"whepUrl": strings.TrimSuffix(record.SubscribeURL, "/") + "/subscribe/" + record.BroadcasterID,
+		"whepUrl": s.outside(strings.TrimSuffix(record.SubscribeURL, "/") + "/subscribe/" + record.BroadcasterID),
 	}, nil
+}
+
+func (s *Server) outside(address string) string {
+	if s.cfg.Outside == nil {
+		return address
+	}
+	return s.cfg.Outside(address)
 }
 
 // broadcastToken gives a sidecar another token to publish with: one lasts for a session's length as it was

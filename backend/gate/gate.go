@@ -2,8 +2,9 @@
 // decides by the rules of the session, stamps and appends what it accepts, and says why it
 // refuses the rest.
 //
-// On one machine the local AppSync Events calls it in process; on AWS the same code is the
-// onPublish handler of the channel namespaces. It knows nothing of either. What it returns is
+// The local AppSync Events calls it in process, or, as Remote, in another process in the envelope that
+// AppSync has for Lambda functions; on AWS it is to be the onPublish handler of the channel namespaces.
+// What it returns is
 // already in the log; whoever calls it broadcasts it, in the order of the calls for one session.
 package gate
 

@@ -23,6 +23,7 @@ var (
 	presenceClass = &class{1, 4, "presence is told too often; every 5 s is enough"}
 	seatClass     = &class{1, 8, "too many requests and decisions; wait a moment"}
 	coopClass     = &class{20, 40, "your moves come faster than a game can take them"}
+	markClass     = &class{1, 5, "marks come too often; one a second is enough"}
 	machineClass  = &class{20, 40, "the sidecar publishes too often"}
 )
 
@@ -51,6 +52,8 @@ func (l *limits) allow(who playtest.Person, action playtest.Action) *playtest.Re
 
 func classOf(role playtest.Role, action playtest.Action) *class {
 	switch {
+	case role == playtest.RoleSidecar && action == playtest.ActionSessionMark:
+		return markClass // these are kept, and every console reads them
 	case !role.IsPerson():
 		return machineClass
 	case action == playtest.ActionReact:

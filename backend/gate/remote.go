@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -19,7 +20,7 @@ const maxRemoteBody = maxLambdaEvents*maxMachinePayload + 16<<10
 
 // Handler answers LambdaRequests over HTTP, for an events service in another process. Who may call is
 // decided by mayCall alone: the identity in a request is believed.
-func (g *Gate) Handler(mayCall func(*http.Request) bool) http.Handler {
+func (g *Gate) Handler(mayCall func(*http.Request) bool, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !mayCall(r) {
 			http.Error(w, "only the events service asks the gate", http.StatusForbidden)
@@ -32,6 +33,7 @@ func (g *Gate) Handler(mayCall func(*http.Request) bool) http.Handler {
 		}
 		response, err := g.Lambda(r.Context(), request)
 		if err != nil {
+			log.Error("the gate failed", "operation", request.Info.Operation, "channel", request.Info.Channel.Path, "error", err)
 			http.Error(w, "the gate failed; the backend's log says why", http.StatusInternalServerError)
 			return
 		}

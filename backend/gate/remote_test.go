@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,7 +17,7 @@ import (
 func newRemote(t *testing.T) (*Remote, *Gate) {
 	t.Helper()
 	g, _, _ := newGate(t)
-	server := httptest.NewServer(g.Handler(func(r *http.Request) bool { return r.Header.Get("Authorization") == "ours" }))
+	server := httptest.NewServer(g.Handler(func(r *http.Request) bool { return r.Header.Get("Authorization") == "ours" }, slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
 	client := &http.Client{Timeout: 10 * time.Second}
 	t.Cleanup(client.CloseIdleConnections)

@@ -77,7 +77,7 @@ func (h hooks) OnSubscribe(ctx context.Context, s appsync.Subscribe) error {
 func eventError(refusal *playtest.Refusal) *appsync.EventError {
 	status := http.StatusConflict
 	switch refusal.Code {
-	case playtest.CodeUnauthorized, playtest.CodeNotAllowed:
+	case playtest.CodeUnauthorized, playtest.CodeNotAllowed, playtest.CodeMuted, playtest.CodeRemoved, playtest.CodeBanned:
 		status = http.StatusForbidden
 	case playtest.CodeBadRequest:
 		status = http.StatusBadRequest

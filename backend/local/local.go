@@ -9,6 +9,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +53,7 @@ const (
 // Config of the services. All fields are required unless they say otherwise.
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
+	PublicURL    string // of the edge as clients elsewhere reach it, such as https://playtests.example; "": as it is listened on
 	Applications []gameliftstreams.Application
 	InstancePath string // the hotseat-instance program
 	ScratchDir   string // for the instances; made if missing
@@ -68,7 +71,8 @@ type Access struct {
 	Credentials   sigv4.Credentials // for the control planes
 	StreamsURL    string            // GameLift Streams
 	RealTimeURL   string            // IVS Real-Time
-	EdgeURL       string            // the page
+	PublicURL     string            // the page, as clients are told
+	EdgeURL       string            // the page, from here
 	EdgeHost      string            // host:port of the edge
 	CognitoURL    string
 	Issuer        string // of people's tokens
@@ -80,6 +84,22 @@ type Access struct {
 	WhipURL       string
 	ReasonsURL    string // why a stream session ended; see Services.reason
 	MachineSecret []byte // of the tokens that the backend makes
+}
+
+// Public is how clients elsewhere reach an address of the edge, and what they call its host.
+func (a Access) Public(address string) string {
+	for _, scheme := range []string{"http", "ws"} {
+		if rest, ok := strings.CutPrefix(address, scheme+"://"+a.EdgeHost); ok {
+			return scheme + strings.TrimPrefix(a.PublicURL, "http") + rest // https becomes wss
+		}
+	}
+	return address
+}
+
+// PublicHost is the host, and the port where it is not the scheme's own, under which clients reach the edge.
+func (a Access) PublicHost() string {
+	_, host, _ := strings.Cut(a.PublicURL, "://")
+	return host
 }
 
 // Verifier tells whose a token is.
@@ -139,7 +159,7 @@ func Start(cfg Config) (_ *Services, err error) {
 		StreamsURL:  "http://" + s.listeners[1].Addr().String(), RealTimeURL: "http://" + s.listeners[2].Addr().String(),
 		EdgeURL: edge, EdgeHost: host, CognitoURL: edge + "/cognito", PoolID: poolID, ClientID: clientID,
 		EventsURL: edge + "/event", RealtimeURL: "ws://" + host + "/event/realtime", WhipURL: edge + "/whip",
-		ReasonsURL: edge + "/services/reason", MachineSecret: []byte(rand.Text() + rand.Text()),
+		PublicURL: cmp.Or(strings.TrimSuffix(cfg.PublicURL, "/"), edge), ReasonsURL: edge + "/services/reason", MachineSecret: []byte(rand.Text() + rand.Text()),
 	}
 	if err := s.people(cfg); err != nil {
 		return nil, fmt.Errorf("starting the local Cognito: %w", err)
@@ -177,7 +197,7 @@ func (s *Services) events(cfg Config) (err error) {
 		}
 	}
 	s.channels, err = appsync.New(appsync.Config{
-		Host: s.Access.EdgeHost, Verify: s.Verifier.Verify, Limits: appsync.Limits{EventBytes: maxEvent},
+		Host: s.Access.EdgeHost, PublicHost: s.Access.PublicHost(), Verify: s.Verifier.Verify, Limits: appsync.Limits{EventBytes: maxEvent},
 		Namespaces: []appsync.Namespace{namespace(gate.NamespacePlaytest), namespace(gate.NamespaceLive)},
 		Now:        cfg.Now, Log: cfg.Log.With("service", "appsync"),
 	})

@@ -5,6 +5,7 @@ import (
 
 	"hotseat/backend/aws"
 	"hotseat/backend/playtest"
+	"hotseat/backend/store"
 )
 
 // over ends the log: what was under way failed, everybody waiting is told, the seat is free.
@@ -54,11 +55,12 @@ func (l *loop) clearAway(ctx context.Context) bool {
 			return false
 		}
 	}
-	l.record.EndedAt = l.s.cfg.Now()
-	if err := l.s.cfg.Store.SaveSession(ctx, l.record); err != nil {
+	ended, err := l.s.cfg.Store.UpdateSession(ctx, l.record.ID, func(r *store.Session) { r.EndedAt = l.s.cfg.Now() })
+	if err != nil {
 		l.log.Error("saving the end", "error", err)
 		return false
 	}
+	l.record = ended
 	return true
 }
 

@@ -181,8 +181,9 @@ type StartRequest struct {
 	By               playtest.Person
 	Application      string
 	Title            string
-	Width, Height    int // pixels
-	Framerate        int // frames a second
+	Location         string // of the stream group; "": its primary one
+	Width, Height    int    // pixels
+	Framerate        int    // frames a second
 	VideoBitrateKbps int
 	Encoder          string // "gpu" or "cpu"
 	Length           time.Duration
@@ -252,25 +253,29 @@ func (s *Steward) BroadcastToken(ctx context.Context, session string) (aws.Stage
 	if err != nil {
 		return aws.StageToken{}, err
 	}
-	return s.broadcastToken(ctx, &record, record.EndsAt.Sub(s.cfg.Now()))
-}
-
-// broadcastToken makes a token to publish the game with, and notes whose it is.
-func (s *Steward) broadcastToken(ctx context.Context, record *store.Session, life time.Duration) (aws.StageToken, error) {
-	token, err := s.cfg.AWS.CreateStageToken(ctx, aws.TokenRequest{
-		Stage: record.StageARN, UserID: "sidecar-" + record.ID, Publish: true,
-		Attributes: map[string]string{"stream_source": "gameplay"}, Life: max(life, 0) + tokenReserve,
-	})
+	token, err := s.broadcastToken(ctx, record, record.EndsAt.Sub(s.cfg.Now()))
 	if err != nil {
 		return aws.StageToken{}, err
 	}
-	record.BroadcasterID = token.ParticipantID
-	return token, s.cfg.Store.SaveSession(ctx, *record)
+	_, err = s.cfg.Store.UpdateSession(ctx, session, func(r *store.Session) { r.BroadcasterID = token.ParticipantID })
+	return token, err
+}
+
+// broadcastToken makes a token to publish the game with.
+func (s *Steward) broadcastToken(ctx context.Context, record store.Session, life time.Duration) (aws.StageToken, error) {
+	return s.cfg.AWS.CreateStageToken(ctx, aws.TokenRequest{
+		Stage: record.StageARN, UserID: "sidecar-" + record.ID, Publish: true,
+		Attributes: map[string]string{"stream_source": "gameplay"}, Life: max(life, 0) + tokenReserve,
+	})
 }
 
 func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartRequest) error {
-	token, err := s.broadcastToken(ctx, record, r.Length)
+	token, err := s.broadcastToken(ctx, *record, r.Length)
 	if err != nil {
+		return err
+	}
+	record.BroadcasterID = token.ParticipantID
+	if err := s.cfg.Store.SaveSession(ctx, *record); err != nil {
 		return err
 	}
 	environment, err := s.cfg.SidecarEnvironment(record.ID, r.Length+tokenReserve)
@@ -298,13 +303,13 @@ func (s *Steward) startOn(ctx context.Context, record *store.Session, r StartReq
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	stream, err := s.cfg.AWS.StartStream(ctx, aws.StreamRequest{
-		Application: r.Application, UserID: r.By.ID, ClientToken: record.ClientToken,
+		Application: r.Application, Location: r.Location, UserID: r.By.ID, ClientToken: record.ClientToken,
 		SessionLength: r.Length, Environment: environment,
 	})
 	if err != nil {
 		return err
 	}
-	record.StreamSessionARN = stream.ARN
+	record.StreamSessionARN, record.Location = stream.ARN, stream.Location
 	return s.cfg.Store.SaveSession(ctx, *record)
 }
 

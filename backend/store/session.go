@@ -17,6 +17,7 @@ type Session struct {
 	CreatedBy        string    `json:"createdBy"`
 	Application      string    `json:"application"`
 	Title            string    `json:"title"`
+	Location         string    `json:"location,omitempty"` // where the stream session runs, as GameLift Streams says
 	Width            int       `json:"width"`
 	Height           int       `json:"height"`
 	Framerate        int       `json:"framerate"`
@@ -30,6 +31,15 @@ type Session struct {
 
 // SaveSession puts a session's record, new or changed.
 func (s *Store) SaveSession(ctx context.Context, session Session) error {
+	return saveSession(ctx, s.db, session)
+}
+
+// execer is a database or a transaction on it.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func saveSession(ctx context.Context, to execer, session Session) error {
 	record, err := json.Marshal(session)
 	if err != nil {
 		return fmt.Errorf("encoding session %s: %w", session.ID, err)
@@ -38,7 +48,7 @@ func (s *Store) SaveSession(ctx context.Context, session Session) error {
 	if !session.EndedAt.IsZero() {
 		ended = session.EndedAt.UnixMilli()
 	}
-	_, err = s.db.ExecContext(ctx, `
+	_, err = to.ExecContext(ctx, `
 		INSERT INTO sessions (id, created_at, ended_at, record) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (id) DO UPDATE SET ended_at = ?3, record = ?4`,
 		session.ID, session.CreatedAt.UnixMilli(), ended, string(record))
@@ -46,6 +56,36 @@ func (s *Store) SaveSession(ctx context.Context, session Session) error {
 		return fmt.Errorf("saving session %s: %w", session.ID, err)
 	}
 	return nil
+}
+
+// UpdateSession changes a session's record where it is, so that what others change meanwhile stays. It
+// returns the record as it is now, or ErrNotFound.
+func (s *Store) UpdateSession(ctx context.Context, id string, change func(*Session)) (Session, error) {
+	tx, err := s.db.BeginTx(ctx, nil) // immediate (_txlock in Open): no other writer comes between
+	if err != nil {
+		return Session{}, fmt.Errorf("changing session %s: %w", id, err)
+	}
+	defer tx.Rollback()
+	var record string
+	err = tx.QueryRowContext(ctx, "SELECT record FROM sessions WHERE id = ?", id).Scan(&record)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("changing session %s: %w", id, err)
+	}
+	session, err := decodeSession(record)
+	if err != nil {
+		return Session{}, err
+	}
+	change(&session)
+	if err := saveSession(ctx, tx, session); err != nil {
+		return Session{}, err
+	}
+	if err := tx.Commit(); err != nil {
+		return Session{}, fmt.Errorf("changing session %s: %w", id, err)
+	}
+	return session, nil
 }
 
 // Session returns a session's record or ErrNotFound.

@@ -105,3 +105,27 @@ func TestEndedSessionsAreNotRunning(t *testing.T) {
 		t.Fatalf("err = %v", err)
 	}
 }
+
+func TestChangesOfASessionDoNotOverwriteEachOther(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "log.db"))
+	if err := s.SaveSession(t.Context(), Session{ID: "s-1", Title: "a game"}); err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	ended := time.UnixMilli(1_790_000_000_000).UTC()
+	for range 20 {
+		both.Go(func() { _, _ = s.UpdateSession(t.Context(), "s-1", func(r *Session) { r.BroadcasterID += "x" }) })
+		both.Go(func() { _, _ = s.UpdateSession(t.Context(), "s-1", func(r *Session) { r.EndedAt = ended }) })
+	}
+	both.Wait()
+	got, err := s.Session(t.Context(), "s-1")
+	if err != nil || got.BroadcasterID != strings.Repeat("x", 20) || !got.EndedAt.Equal(ended) || got.Title != "a game" {
+		t.Errorf("record = %+v, %v", got, err)
+	}
+	if running, err := s.Sessions(t.Context(), true, 10); err != nil || len(running) != 0 {
+		t.Errorf("running = %+v, %v", running, err)
+	}
+	if _, err := s.UpdateSession(t.Context(), "s-9", func(*Session) {}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a session that is not there: %v", err)
+	}
+}

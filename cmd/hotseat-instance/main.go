@@ -36,8 +36,8 @@ func main() {
 		os.Exit(1)
 	}
 	// Standard output is a pipe to whoever started this. When that is gone, a write must fail and not end
-	// this process: it still has children to end.
-	signal.Ignore(unix.SIGPIPE)
+	// this process: it still has children to end. To ignore the signal would be inherited by them.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer stop()
 	if err := run(ctx, os.Stdin, instance.NewWriter(events), log); err != nil {

@@ -53,7 +53,7 @@ func reportCommand() *cobra.Command {
 			_, err = cmd.OutOrStdout().Write(data)
 			return nil, "", err
 		}
-		if err := os.WriteFile(file, data, 0o644); err != nil {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
 			return nil, "", fmt.Errorf("writing the report: %w", err)
 		}
 		return nil, "", nil

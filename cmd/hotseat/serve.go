@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +29,7 @@ import (
 type serveOptions struct {
 	apps      []string
 	listen    string
+	public    string
 	data      string
 	ssh       string
 	sshPeople string
@@ -49,6 +52,7 @@ func serveCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
+	f.StringVar(&o.public, "public-url", "", "`URL` of the page and the API for people elsewhere, behind a proxy: https://playtests.example (default: as --listen)")
 	f.StringVar(&o.data, "data", "", "folder for the log and the sign-ins (default: hotseat in the user's data folder)")
 	f.StringVar(&o.ssh, "ssh", "", "host:port for consoles over SSH (default: none)")
 	f.StringVar(&o.sshPeople, "ssh-people", "", `file of who may come by SSH: lines of name="...",role="qa-lead" and a public key (default: ssh-people in the data folder)`)
@@ -56,6 +60,9 @@ func serveCommand() *cobra.Command {
 }
 
 func runServe(ctx context.Context, o serveOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
 	if err := doctor.Check(ctx); err != nil {
 		return err
 	}
@@ -83,8 +90,8 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		applications = append(applications, app)
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	running, err := host.Serve(host.Config{
-		Listen: o.listen, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
+	running, err := host.Serve(ctx, host.Config{
+		Listen: o.listen, PublicURL: o.public, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
 		ConnectionTimeout: demo.ConnectionTimeout, Log: logger,
 	}, func() *exec.Cmd {
 		worker := exec.Command(self, "worker")
@@ -113,6 +120,25 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 			fmt.Printf("console       ssh -p %d %s\n", a.(*net.TCPAddr).Port, a.(*net.TCPAddr).IP)
 		},
 	})
+}
+
+// check refuses addresses that nobody could be sent to.
+func (o serveOptions) check() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s is no host:port, such as 127.0.0.1:8470", o.listen)
+	}
+	if ip := net.ParseIP(host); o.public == "" && (host == "" || ip.IsUnspecified()) {
+		return fmt.Errorf("--listen %s is every address of this machine: say with --public-url under which one people come", o.listen)
+	}
+	if o.public == "" {
+		return nil
+	}
+	u, err := url.Parse(o.public)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return fmt.Errorf("--public-url %s is not of the form https://host or https://host:port", o.public)
+	}
+	return nil
 }
 
 // personTokens makes credentials for people who came by SSH: a token for an hour, made anew before it ends.

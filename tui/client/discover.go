@@ -75,10 +75,11 @@ func Untrusted(err error) bool {
 }
 
 // InsecureAddress returns the first address of the place, or the place's own, that would carry
-// tokens unencrypted over a network; "" if there is none. Loopback is no network.
+// tokens unencrypted over a network; "" if there is none. Loopback is no network, unless a server elsewhere
+// names it: that means this machine, and whatever listens here.
 func (p *Place) InsecureAddress() string {
 	for _, address := range []string{p.URL, cognitoEndpoint(p.conf), p.conf.Events.HTTPURL, p.conf.Events.RealtimeURL} {
-		if Insecure(address) {
+		if Insecure(address) || loopback(address) && !loopback(p.URL) {
 			return address
 		}
 	}
@@ -94,8 +95,16 @@ func Insecure(address string) bool {
 	if u.Scheme == "https" || u.Scheme == "wss" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+	return !loopback(address)
+}
+
+// loopback reports whether an address is on this machine.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 }
 
 // parseAddress checks a backend's address and takes off the slash at its end.

@@ -37,7 +37,7 @@ func (s *Server) authorize(ctx context.Context, given events.Authorization, payl
 
 // identify finds the mode by the fields that are there.
 func (s *Server) identify(ctx context.Context, given events.Authorization, payload []byte) (caller, error) {
-	if host := given.Get("host"); s.cfg.Host != "" && !strings.EqualFold(host, s.cfg.Host) {
+	if host := given.Get("host"); s.cfg.Host != "" && !s.isOurs(host) {
 		return caller{}, errors.New("the authorization is for host " + strings.ToValidUTF8(host[:min(len(host), 100)], "?") + ", not " + s.cfg.Host)
 	}
 	if key := given.Get("x-api-key"); key != "" {
@@ -64,6 +64,11 @@ func (s *Server) identify(ctx context.Context, given events.Authorization, paylo
 		mode = ModeLambda // not of a user pool: a Lambda authorizer reads them on AWS
 	}
 	return caller{mode: mode, identity: identity}, nil
+}
+
+// isOurs reports whether a client named this server as the host of its authorization.
+func (s *Server) isOurs(host string) bool {
+	return host != "" && (strings.EqualFold(host, s.cfg.Host) || strings.EqualFold(host, s.cfg.PublicHost))
 }
 
 // checkKey compares with every key, in constant time.

@@ -28,6 +28,8 @@ type Config struct {
 	// part of what AWS signs; for tokens it only catches a wrong configuration early. Empty:
 	// not checked.
 	Host string
+	// PublicHost is another name that does too: the host as clients reach it through a proxy. Empty: none.
+	PublicHost string
 
 	// APIKeys holds the accepted keys and when each expires.
 	APIKeys map[string]time.Time

@@ -257,7 +257,7 @@ func (c *Conn) refused(p *pending, err error) {
 	switch {
 	case neverSegments(err):
 		c.segment.Store(false)
-	case len(c.whole) < maxWhole:
+	case tooLarge(err) && len(c.whole) < maxWhole: // anything else passes: a route that is gone, a full queue
 		c.whole[p.to] = struct{}{}
 	}
 	for at := p.start; at < p.end; at += p.size {

@@ -35,8 +35,11 @@ func putSegmentSize(message []byte, size int) {
 }
 
 // neverSegments reports whether an error says that this machine cuts no datagrams at all: EIO where the
-// device leaves checksums to the sender, EOPNOTSUPP. Other errors may concern one receiver: EINVAL or
-// EMSGSIZE is a packet larger than the way to it takes.
+// device leaves checksums to the sender, EOPNOTSUPP.
 func neverSegments(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EOPNOTSUPP)
 }
+
+// tooLarge reports whether an error says that a packet is larger than the way to its receiver takes, which is
+// how datagrams that are to be cut are refused for one receiver.
+func tooLarge(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE) }

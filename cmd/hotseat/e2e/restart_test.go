@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -173,4 +174,35 @@ func TestABackendIsReplacedInPlace(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, s.output())
 	}
 	s.see("SESSION_ENDED|ending every session", time.Second)
+}
+
+func TestABackendThatStandsStillIsReplaced(t *testing.T) {
+	s := startServed(t)
+	before := s.worker()
+	if err := syscall.Kill(before, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "another backend", 40*time.Second, func() bool { return s.worker() != before })
+	until(t, "an answer", 20*time.Second, func() bool { _, err := s.lead.readLog(); return err == nil })
+	s.signal(syscall.SIGTERM)
+	if code := s.wait(60 * time.Second); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.output())
+	}
+}
+
+// A service manager tells all processes of a service to stop at once.
+func TestStoppedWithItsBackendItStillEndsTheSessions(t *testing.T) {
+	s := startServed(t)
+	session := s.lead.session
+	if err := syscall.Kill(s.worker(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGTERM)
+	if code := s.wait(60 * time.Second); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.output())
+	}
+	out, err := exec.Command(hotseat(t), "log", "show", "--data", s.data, session).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), string(playtest.ActionSessionEnded)) {
+		t.Errorf("the session's log has no end: %v\n%s", err, out)
+	}
 }

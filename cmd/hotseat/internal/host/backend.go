@@ -202,12 +202,12 @@ func (b *backend) newAPI(g *gate.Gate, calls *aws.Clients) http.Handler {
 	return api.New(api.Config{
 		Public: api.PublicConfig{
 			Region:  a.Region,
-			Cognito: api.CognitoConfig{Endpoint: a.CognitoURL + "/", UserPoolID: a.PoolID, ClientID: a.ClientID},
-			Events:  api.EventsConfig{HTTPURL: a.EventsURL, RealtimeURL: a.RealtimeURL, Host: a.EdgeHost},
+			Cognito: api.CognitoConfig{Endpoint: a.Public(a.CognitoURL) + "/", UserPoolID: a.PoolID, ClientID: a.ClientID},
+			Events:  api.EventsConfig{HTTPURL: a.Public(a.EventsURL), RealtimeURL: a.Public(a.RealtimeURL), Host: a.PublicHost()},
 			Local:   true,
 		},
 		Verifier: a.Verifier(time.Now), Gate: g, Store: b.store, Steward: b.steward, AWS: calls, Page: page,
-		Connect: []string{"ws://" + a.EdgeHost}, Now: time.Now, Log: b.log.With("part", "api"),
+		Outside: a.Public, Connect: []string{a.Public("ws://" + a.EdgeHost)}, Now: time.Now, Log: b.log.With("part", "api"),
 	})
 }
 

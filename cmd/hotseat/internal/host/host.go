@@ -28,6 +28,7 @@ import (
 // Config says what to assemble.
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
+	PublicURL    string // of the edge for clients elsewhere; "": as it is listened on
 	DataDir      string // the log, the sign-ins, scratch; made with mode 0700 if missing
 	BinDir       string // folder with hotseat-instance and hotseat-sidecar
 	Applications []gameliftstreams.Application
@@ -75,7 +76,7 @@ func Start(cfg Config) (_ *Host, err error) {
 	if h.services, err = startServices(cfg, h.Users, g); err != nil {
 		return nil, err
 	}
-	h.URL = h.services.Access.EdgeURL
+	h.URL = h.services.Access.PublicURL
 	b := newBackend(h.services.Access, h.store, g, cfg.ConnectionTimeout, cfg.Log)
 	h.services.Serve(b.api)
 	h.backend = b
@@ -133,7 +134,7 @@ func openLog(dataDir string) (*store.Store, error) {
 
 func startServices(cfg Config, users []cognito.User, g local.Gate) (*local.Services, error) {
 	return local.Start(local.Config{
-		Listen: cfg.Listen, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
+		Listen: cfg.Listen, PublicURL: cfg.PublicURL, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
 		ScratchDir: filepath.Join(cfg.DataDir, "instances"), Users: users, Gate: g, Now: time.Now, Log: cfg.Log,
 	})
 }

@@ -25,22 +25,28 @@ import (
 
 const (
 	// gatePath is where a worker answers for its gate; nothing but the events service may ask there.
-	gatePath = "/gate"
+	gatePath   = "/gate"
+	healthPath = "/healthz"
 	// gateTime is how long a publication waits for a worker: longer than a worker takes to start anew,
 	// shorter than publishers wait.
 	gateTime = 5 * time.Second
-	// A worker that dies at once is started again after firstPause, then twice that, up to lastPause; one
-	// that lived for steady begins anew.
-	firstPause, lastPause, steady = 50 * time.Millisecond, 5 * time.Second, 3 * time.Second
+	// A worker that dies at once is started again after firstPause, then twice that, up to lastPause, which
+	// is well below gateTime; one that lived for steady begins anew.
+	firstPause, lastPause, steady = 50 * time.Millisecond, 2 * time.Second, 3 * time.Second
 	// startTime is how long a worker may take until it answers.
 	startTime = 20 * time.Second
+	// A worker is asked every healthEvery whether it still works, and killed when it has not answered
+	// healthMisses times in a row: one that stands still is worse than none.
+	healthEvery, healthMisses = 2 * time.Second, 3
+	// answerTime bounds the wait for an answer's header: longer than a long poll (25 s).
+	answerTime = 35 * time.Second
 )
 
 // Supervised is a running Hotseat whose backend works in a process of its own.
 type Supervised struct {
 	URL       string // of the page and the API
 	UsersFile string
-	Users     []cognito.User
+	users     []cognito.User
 	Services  *local.Services
 
 	cfg      Config
@@ -48,8 +54,11 @@ type Supervised struct {
 	listener *net.TCPListener
 	socket   *os.File // of listener, for the workers
 	lock     *os.File
+	health   string        // of the worker
 	end      chan struct{} // closed by Close
 	ended    sync.WaitGroup
+
+	closed bool // the books: a worker has ended all sessions; of supervise's goroutine
 }
 
 // assignment is what a worker reads on its standard input, as one line of JSON.
@@ -61,8 +70,9 @@ type assignment struct {
 
 // Serve starts the services here and the backend in a worker. Command makes the worker's command,
 // whose process must call Work; its standard error is kept. The socket that the worker answers on
-// belongs to this process: what arrives while there is no worker waits for the next one.
-func Serve(cfg Config, command func() *exec.Cmd) (_ *Supervised, err error) {
+// belongs to this process: what arrives while there is no worker waits for the next one. Serve returns when
+// the first worker answers, or ctx ends; Close ends what it started.
+func Serve(ctx context.Context, cfg Config, command func() *exec.Cmd) (_ *Supervised, err error) {
 	s := &Supervised{cfg: cfg, command: command, end: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -72,7 +82,7 @@ func Serve(cfg Config, command func() *exec.Cmd) (_ *Supervised, err error) {
 	if s.lock, err = prepare(cfg); err != nil {
 		return nil, err
 	}
-	if s.Users, s.UsersFile, err = users(cfg.DataDir); err != nil {
+	if s.users, s.UsersFile, err = users(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,17 +99,20 @@ func Serve(cfg Config, command func() *exec.Cmd) (_ *Supervised, err error) {
 		Token:  func() (string, error) { return s.backendToken() },
 		Client: &http.Client{Timeout: gateTime, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
-	if s.Services, err = startServices(cfg, s.Users, remote); err != nil {
+	if s.Services, err = startServices(cfg, s.users, remote); err != nil {
 		return nil, err
 	}
-	s.URL = s.Services.Access.EdgeURL
+	s.URL = s.Services.Access.PublicURL
+	s.health = target.JoinPath(healthPath).String()
 	s.Services.Serve(proxy(target, cfg.Log))
 	up := make(chan error, 1)
 	s.ended.Go(func() { s.supervise(up) })
-	if err := <-up; err != nil {
-		return nil, err
+	select {
+	case err := <-up:
+		return s, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return s, nil
 }
 
 // backendToken is a token for one call: cheap to make, and gone in a minute.
@@ -109,13 +122,13 @@ func (s *Supervised) backendToken() (string, error) {
 
 // proxy brings requests from the edge to the worker.
 func proxy(target *url.URL, log *slog.Logger) http.Handler {
-	return &httputil.ReverseProxy{
+	backend := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
 		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: answerTime},
 		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() != nil {
@@ -128,6 +141,13 @@ func proxy(target *url.URL, log *slog.Logger) http.Handler {
 			_, _ = io.WriteString(w, `{"error":{"code":"restarting","message":"the backend is being started again; try again in a second"}}`)
 		},
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == gatePath || r.URL.Path == healthPath { // these are for this process alone
+			http.NotFound(w, r)
+			return
+		}
+		backend.ServeHTTP(w, r)
+	})
 }
 
 // supervise keeps one worker running until Close. How the first one's start went is told to up.
@@ -150,16 +170,29 @@ func (s *Supervised) supervise(up chan<- error) {
 		}
 		select {
 		case <-s.end:
+			s.closeBooks()
 			return
 		default:
 		}
 		s.cfg.Log.Warn("the backend ended; starting it again", "lived", time.Since(started).Round(time.Millisecond), "pause", pause, "error", err)
 		select {
 		case <-s.end:
+			s.closeBooks()
 			return
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, lastPause)
+	}
+}
+
+// closeBooks has one more worker end all sessions, when the last one went without: both may have been told
+// to stop at once.
+func (s *Supervised) closeBooks() {
+	if s.closed {
+		return
+	}
+	if err := s.work(func() {}); err != nil || !s.closed {
+		s.cfg.Log.Error("the sessions' logs stay open; the next start ends them", "error", err)
 	}
 }
 
@@ -180,34 +213,68 @@ func (s *Supervised) work(ready func()) error {
 		return err
 	}
 	gone := make(chan struct{})
-	var told sync.WaitGroup
-	defer told.Wait()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
 	defer close(gone)
-	told.Go(func() {
-		select {
-		case <-s.end:
-			_, _ = io.WriteString(stdin, endLine) // a worker that is gone needs no telling
-		case <-gone:
-			return
-		}
-		select {
-		case <-time.After(2 * closeTime):
-			_ = cmd.Process.Kill()
-		case <-gone:
-		}
-	})
 	slow := time.AfterFunc(startTime, func() { _ = cmd.Process.Kill() })
 	defer slow.Stop()
 	err = json.NewEncoder(stdin).Encode(assignment{s.Services.Access, s.cfg.DataDir, s.cfg.ConnectionTimeout})
-	if err == nil {
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if lines.Text() == readyLine && slow.Stop() {
+	if err != nil { // it is gone already; Wait says why
+		return errors.Join(err, cmd.Wait())
+	}
+	helpers.Go(func() { s.passEnd(cmd.Process, stdin, gone) })
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		switch lines.Text() {
+		case readyLine:
+			if slow.Stop() {
 				s.cfg.Log.Info("the backend answers", "pid", cmd.Process.Pid)
+				helpers.Go(func() { s.watch(cmd.Process, gone) })
 				ready()
 			}
+		case endedLine:
+			s.closed = true
 		}
 	}
-	return errors.Join(err, cmd.Wait())
+	return cmd.Wait()
+}
+
+// passEnd tells a worker that all is to end, and ends it if it does not.
+func (s *Supervised) passEnd(worker *os.Process, stdin io.Writer, gone <-chan struct{}) {
+	select {
+	case <-s.end:
+		_, _ = io.WriteString(stdin, endLine) // a worker that is gone needs no telling
+	case <-gone:
+		return
+	}
+	select {
+	case <-time.After(startTime + 2*closeTime):
+		_ = worker.Kill()
+	case <-gone:
+	}
+}
+
+// watch ends a worker that stands still.
+func (s *Supervised) watch(worker *os.Process, gone <-chan struct{}) {
+	client := &http.Client{Timeout: healthEvery}
+	defer client.CloseIdleConnections()
+	for misses := 0; ; {
+		select {
+		case <-gone:
+			return
+		case <-time.After(healthEvery):
+		}
+		response, err := client.Get(s.health)
+		if err == nil {
+			response.Body.Close()
+			misses = 0
+			continue
+		}
+		if misses++; misses >= healthMisses {
+			s.cfg.Log.Error("the backend does not answer; ending it", "error", err)
+			_ = worker.Kill()
+			return
+		}
+	}
 }
 
 // Close has the worker end every session, waits until every process is gone, and closes everything.

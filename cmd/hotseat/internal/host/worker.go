@@ -18,10 +18,11 @@ import (
 )
 
 // What supervisor and worker say to each other in lines: the worker that it answers, the supervisor that
-// all sessions are to end with it.
+// all sessions are to end with it, the worker that they have.
 const (
 	readyLine = "ready"
 	endLine   = "end\n"
+	endedLine = "ended"
 )
 
 const (
@@ -67,7 +68,8 @@ func Work(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Logger)
 	mux.Handle("POST "+gatePath, g.Handler(func(r *http.Request) bool {
 		who, err := verifier.Verify(r.Context(), r.Header.Get("Authorization"))
 		return err == nil && who.Role == auth.RoleBackend
-	}))
+	}, logger.With("part", "gate")))
+	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		select { // what came while there was no worker waits until the sessions are taken up
 		case <-b.steward.Ready():
@@ -104,6 +106,9 @@ func Work(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Logger)
 			ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 			defer cancel()
 			b.endAll(ctx, stopped)
+			if _, err := fmt.Fprintln(out, endedLine); err != nil {
+				return fmt.Errorf("telling that all sessions have ended: %w", err)
+			}
 		}
 	case err := <-served:
 		return fmt.Errorf("the backend's listener stopped: %w", err)
