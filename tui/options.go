@@ -41,6 +41,7 @@ type Options struct {
 	Remember    func(prefs.StartForm) error // keeps the form's last choice; nil: until the console ends
 	Resize      <-chan tea.WindowSizeMsg    // of a terminal that is elsewhere; nil: the terminal's own signals
 	Size        tea.WindowSizeMsg           // of such a terminal at the start
+	Inside      bool                        // the backend is on this machine, whatever it tells people elsewhere
 	NoFiles     bool                        // nothing is written here: the person is on another machine
 	TLS         *tls.Config                 // how certificates are checked; nil: as the machine does
 
@@ -80,7 +81,7 @@ type backend interface {
 	TakeBack(ctx context.Context, session string, epoch int64, reason string) error
 	Mark(ctx context.Context, session, word string, at time.Time) error
 	Chat(ctx context.Context, session, text string) error
-	Applications(ctx context.Context) ([]client.Application, error)
+	Catalogue(ctx context.Context) (client.Catalogue, error)
 	StartSession(ctx context.Context, start client.Start) (client.Session, error)
 	EndSession(ctx context.Context, session string) error
 	Give(ctx context.Context, session, userID, reason string) error

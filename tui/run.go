@@ -117,7 +117,7 @@ func followSize(ctx context.Context, sizes <-chan tea.WindowSizeMsg, console *te
 
 func newClient(opts Options) (*client.Client, error) {
 	net, err := client.New(client.Config{
-		URL: opts.URL, Email: opts.Email, Password: opts.Password, Token: opts.Token, TLS: opts.TLS, Log: opts.Log, KeepRaw: opts.JSON,
+		URL: opts.URL, Email: opts.Email, Password: opts.Password, Token: opts.Token, TLS: opts.TLS, Inside: opts.Inside, Log: opts.Log, KeepRaw: opts.JSON,
 		Interval: time.Second / framesPerSecond,
 	})
 	if err != nil {

@@ -58,6 +58,7 @@ type Verifier interface {
 // Config is what a Server works with.
 type Config struct {
 	Public   PublicConfig
+	Inside   PublicConfig // the same for programs on this machine: GET /api/config?inside=1
 	Verifier Verifier
 	Gate     *gate.Gate
 	Store    *store.Store

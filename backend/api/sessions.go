@@ -70,7 +70,10 @@ func (s *Server) view(ctx context.Context, record store.Session) (Session, error
 	return view, nil
 }
 
-func (s *Server) config(*http.Request, playtest.Person) (int, any, error) {
+func (s *Server) config(r *http.Request, _ playtest.Person) (int, any, error) {
+	if r.URL.Query().Get("inside") != "" {
+		return http.StatusOK, s.cfg.Inside, nil
+	}
 	return http.StatusOK, s.cfg.Public, nil
 }
 

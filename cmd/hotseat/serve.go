@@ -78,6 +78,14 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	var console *sshconsole.Server
+	if o.ssh != "" {
+		if console, err = listenSSH(o, logger); err != nil {
+			return err
+		}
+		defer func() { _ = console.Close() }()
+	}
 	if len(o.apps) == 0 {
 		o.apps = []string{""} // the bundled game
 	}
@@ -89,7 +97,6 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		}
 		applications = append(applications, app)
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	running, err := host.Serve(ctx, host.Config{
 		Listen: o.listen, PublicURL: o.public, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
 		ConnectionTimeout: demo.ConnectionTimeout, Log: logger,
@@ -106,19 +113,21 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		err = errors.Join(err, running.Close())
 	}()
 	fmt.Printf("page and API  %s\nsign-ins      %s\n", running.URL, running.UsersFile)
-	if o.ssh == "" {
+	if console == nil {
 		<-ctx.Done()
 		return nil
 	}
+	fmt.Printf("console       %s\n", console.Command())
+	return console.Serve(ctx, running.Services.Access.EdgeURL, personTokens(running.Services.Access))
+}
+
+// listenSSH takes the port of consoles over SSH, before anything is started that would be for nothing.
+func listenSSH(o serveOptions, logger *slog.Logger) (*sshconsole.Server, error) {
 	if o.sshPeople == "" {
 		o.sshPeople = filepath.Join(o.data, "ssh-people")
 	}
-	return sshconsole.Serve(ctx, sshconsole.Config{
-		Addr: o.ssh, HostKeyFile: filepath.Join(o.data, "ssh-host-key"), PeopleFile: o.sshPeople, Server: running.URL,
-		Token: personTokens(running.Services.Access), Log: logger.With("part", "ssh"),
-		Listening: func(a net.Addr) {
-			fmt.Printf("console       ssh -p %d %s\n", a.(*net.TCPAddr).Port, a.(*net.TCPAddr).IP)
-		},
+	return sshconsole.Listen(sshconsole.Config{
+		Addr: o.ssh, HostKeyFile: filepath.Join(o.data, "ssh-host-key"), PeopleFile: o.sshPeople, Log: logger.With("part", "ssh"),
 	})
 }
 

@@ -112,15 +112,15 @@ func (a Actions) Sessions(ctx context.Context) ([]Session, error) {
 	return api.sessions(ctx)
 }
 
-// Applications lists the games that can be started.
-func (a Actions) Applications(ctx context.Context) ([]Application, error) {
+// Catalogue tells which games can be started, and where.
+func (a Actions) Catalogue(ctx context.Context) (Catalogue, error) {
 	api, err := a.by.caller()
 	if err != nil {
-		return nil, err
+		return Catalogue{}, err
 	}
-	var out struct{ Applications []Application }
+	var out Catalogue
 	err = api.call(ctx, http.MethodGet, "/api/applications", nil, &out)
-	return out.Applications, err
+	return out, err
 }
 
 // StartSession starts a playtest and asks for a fresh list.

@@ -24,6 +24,12 @@ const (
 	// firstRetry and lastRetry bound the back-off while the backend cannot be reached at the
 	// start; the demo starts backend and console together, so the first tries are quick.
 	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
+	// eventQueue is how many events may wait for the loop before the connection is given up and what was missed
+	// is read from the log: most of a second of 10,000 lines a second, for a machine that is busy elsewhere.
+	eventQueue = 8192
+	// workQueue is how much work may wait for the loop before whoever brings it waits: a burst of events then
+	// costs it one wake-up instead of one each.
+	workQueue = 256
 )
 
 // Config of a Client. URL is needed, and either Token or Email and Password; the rest has defaults.
@@ -40,6 +46,7 @@ type Config struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 	Interval   time.Duration // between updates at least; default a thirtieth of a second
+	Inside     bool          // use the addresses of the server's own machine, on which this runs
 	KeepRaw    bool          // Update.Raw is filled, for programs that want the JSON
 	// Only is the one session whose log is followed, from the event after After on; nothing is heard
 	// of the others, nor of any live channel. Empty: every session, whole.
@@ -83,7 +90,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultInterval
 	}
-	c := &Client{cfg: cfg, updates: make(chan Update, 1), do: make(chan func(*loop)), done: make(chan struct{})}
+	c := &Client{cfg: cfg, updates: make(chan Update, 1), do: make(chan func(*loop), workQueue), done: make(chan struct{})}
 	c.Actions = Actions{by: c}
 	return c, nil
 }
@@ -150,7 +157,11 @@ func (c *Client) connect(ctx context.Context) error {
 
 // hello reads the configuration, signs in and asks who that is.
 func (c *Client) hello(ctx context.Context) (playtest.Person, error) {
-	place, err := Discover(ctx, c.cfg.HTTPClient, c.cfg.URL)
+	path := "/api/config"
+	if c.cfg.Inside {
+		path += "?inside=1"
+	}
+	place, err := discover(ctx, c.cfg.HTTPClient, c.cfg.URL, path)
 	if err != nil {
 		return playtest.Person{}, err
 	}
@@ -172,7 +183,7 @@ func (c *Client) hello(ctx context.Context) (playtest.Person, error) {
 	}
 	bus, err := events.NewClient(events.Config{
 		Dialer: &dialer, RealtimeURL: place.conf.Events.RealtimeURL, Host: place.conf.Events.Host, Token: token,
-		Log: c.cfg.Log, Now: c.cfg.Now,
+		Log: c.cfg.Log, Now: c.cfg.Now, QueueLength: eventQueue,
 		OnState:     func(s events.State) { c.post(ctx, func(l *loop) { l.busState(s) }) },
 		OnReconnect: func(context.Context) { c.post(ctx, func(l *loop) { l.catchUpAll() }) },
 	})
@@ -215,7 +226,7 @@ func (c *Client) changed() {
 	c.postSoon(func(l *loop) { l.refresh() })
 }
 
-// post hands work to the loop and waits until it is taken, or the context ends.
+// post hands work to the loop, in turn, and waits while much is waiting, or until the context ends.
 func (c *Client) post(ctx context.Context, work func(*loop)) {
 	select {
 	case c.do <- work:

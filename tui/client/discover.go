@@ -43,13 +43,18 @@ type Place struct {
 
 // Discover asks a backend where people sign in and where its channels are.
 func Discover(ctx context.Context, httpClient *http.Client, address string) (*Place, error) {
+	return discover(ctx, httpClient, address, "/api/config")
+}
+
+// discover reads the configuration at a path.
+func discover(ctx context.Context, httpClient *http.Client, address, path string) (*Place, error) {
 	base, err := parseAddress(address)
 	if err != nil {
 		return nil, err
 	}
 	p := &Place{URL: base, http: httpClient}
 	anyone := &api{base: base, http: httpClient}
-	err = anyone.call(ctx, http.MethodGet, "/api/config", nil, &p.conf)
+	err = anyone.call(ctx, http.MethodGet, path, nil, &p.conf)
 	var refused *Refusal
 	var untrusted *tls.CertificateVerificationError
 	var network *url.Error

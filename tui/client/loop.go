@@ -156,7 +156,12 @@ func (l *loop) begin(me playtest.Person) {
 
 func (l *loop) subscribe(channel string) *events.Subscription {
 	sub, err := l.bus.Subscribe(channel, func(m events.Message) {
-		l.c.post(l.ctx, func(l *loop) { l.heard(m.Event) })
+		e, err := decodeEvent(m.Event) // here, so that the loop has less to do in a flood
+		if err != nil || e.Session == "" {
+			l.c.cfg.Log.Debug("an event that cannot be read", "error", err)
+			return
+		}
+		l.c.post(l.ctx, func(l *loop) { l.heard(e, m.Event) })
 	})
 	if err != nil {
 		l.c.cfg.Log.Warn("cannot subscribe", "channel", channel, "error", err)
@@ -205,12 +210,7 @@ func (l *loop) busState(s events.State) {
 }
 
 // heard takes one event of a channel.
-func (l *loop) heard(raw json.RawMessage) {
-	e, err := decodeEvent(raw)
-	if err != nil || e.Session == "" {
-		l.c.cfg.Log.Debug("an event that cannot be read", "error", err)
-		return
-	}
+func (l *loop) heard(e playtest.Event, raw json.RawMessage) {
 	if e.Seq == 0 {
 		if len(l.pending.Live) >= maxSessions {
 			return

@@ -13,6 +13,7 @@ type Session struct {
 	ID           string        `json:"id"`
 	Application  string        `json:"application"`
 	Title        string        `json:"title"`
+	Location     string        `json:"location"` // where the game runs: a region
 	CreatedAt    time.Time     `json:"createdAt"`
 	CreatedBy    string        `json:"createdBy"`
 	Status       string        `json:"status"` // GameLift Streams' word
@@ -42,15 +43,24 @@ type Application struct {
 	Status      string `json:"status"`
 }
 
+// Catalogue is what can be started, and where.
+type Catalogue struct {
+	Applications []Application `json:"applications"`
+	Locations    []string      `json:"locations"` // regions; the first is taken where none is named
+}
+
 // Start is what a new playtest is asked for with; zero values take the backend's defaults.
 type Start struct {
 	Application          string `json:"application"`
+	Location             string `json:"location,omitempty"` // one of Catalogue.Locations
 	Width                int    `json:"width,omitempty"`
 	Height               int    `json:"height,omitempty"`
 	Framerate            int    `json:"framerate,omitempty"`
 	VideoBitrateKbps     int    `json:"videoBitrateKbps,omitempty"`
 	Encoder              string `json:"encoder,omitempty"` // "gpu" or "cpu"
 	SessionLengthSeconds int    `json:"sessionLengthSeconds,omitempty"`
+
+	Policy *playtest.Policy `json:"policy,omitempty"`
 }
 
 // Phase is where the connection is.

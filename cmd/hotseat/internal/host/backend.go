@@ -200,15 +200,21 @@ func (b *backend) newAPI(g *gate.Gate, calls *aws.Clients) http.Handler {
 	}
 	a := b.access
 	return api.New(api.Config{
-		Public: api.PublicConfig{
-			Region:  a.Region,
-			Cognito: api.CognitoConfig{Endpoint: a.Public(a.CognitoURL) + "/", UserPoolID: a.PoolID, ClientID: a.ClientID},
-			Events:  api.EventsConfig{HTTPURL: a.Public(a.EventsURL), RealtimeURL: a.Public(a.RealtimeURL), Host: a.PublicHost()},
-			Local:   true,
-		},
+		Public: b.tell(a.Public, a.PublicHost()), Inside: b.tell(func(address string) string { return address }, a.EdgeHost),
 		Verifier: a.Verifier(time.Now), Gate: g, Store: b.store, Steward: b.steward, AWS: calls, Page: page,
 		Outside: a.Public, Connect: []string{a.Public("ws://" + a.EdgeHost)}, Now: time.Now, Log: b.log.With("part", "api"),
 	})
+}
+
+// tell is what clients are told of the services: outside makes of an address the one that they reach.
+func (b *backend) tell(outside func(string) string, host string) api.PublicConfig {
+	a := b.access
+	return api.PublicConfig{
+		Region:  a.Region,
+		Cognito: api.CognitoConfig{Endpoint: outside(a.CognitoURL) + "/", UserPoolID: a.PoolID, ClientID: a.ClientID},
+		Events:  api.EventsConfig{HTTPURL: outside(a.EventsURL), RealtimeURL: outside(a.RealtimeURL), Host: host},
+		Local:   true,
+	}
 }
 
 // listen wakes the steward whenever a log grows, and after every gap in the connection.
