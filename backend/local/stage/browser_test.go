@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -41,9 +40,23 @@ const page = `<!doctype html><video id=v autoplay muted playsinline></video><scr
     headers: {'Content-Type': 'application/sdp', Authorization: 'Bearer ' + q.get('token')}});
   const answer = await response.text();
   if (response.status !== 201) { await fetch('/report', {method: 'POST', body: JSON.stringify({error: answer})}); return; }
-  await pc.setRemoteDescription({type: 'answer', sdp: answer});
+  const usable = sdp => q.get('tcp') ? sdp.replace(/a=candidate:.* udp .*\r\n/gi, '') : sdp;
+  await pc.setRemoteDescription({type: 'answer', sdp: usable(answer)});
+  let restarted = 0, etag = response.headers.get('ETag');
+  if (q.get('restart')) setTimeout(async () => { // as a page does whose computer has moved to another network
+    pc.restartIce();
+    await pc.setLocalDescription();
+    const offer = pc.localDescription.sdp, line = re => (offer.match(re) || [''])[0];
+    const fragment = [line(/m=.*/), line(/a=mid:.*/), line(/a=ice-ufrag:.*/), line(/a=ice-pwd:.*/), ''].join('\r\n');
+    const patched = await fetch(response.headers.get('Location'), {method: 'PATCH', body: fragment,
+      headers: {'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*', Authorization: 'Bearer ' + q.get('token')}});
+    const fresh = await patched.text(), value = re => (fresh.match(re) || [''])[0];
+    if (patched.headers.get('ETag') !== etag) restarted = patched.status;
+    await pc.setRemoteDescription({type: 'answer', sdp: usable(answer)
+      .replace(/a=ice-ufrag:.*/g, value(/a=ice-ufrag:.*/)).replace(/a=ice-pwd:.*/g, value(/a=ice-pwd:.*/))});
+  }, 1500);
   setInterval(async () => {
-    const r = {first, location: response.headers.get('Location')};
+    const r = {first, restarted, location: response.headers.get('Location')};
     (await pc.getStats()).forEach(s => {
       if (s.type === 'inbound-rtp') r[s.kind] = s;
       if (s.type === 'transport') r.transport = s;
@@ -54,10 +67,11 @@ const page = `<!doctype html><video id=v autoplay muted playsinline></video><scr
 </script>`
 
 type browserReport struct {
-	Error    string
-	First    float64 // ms from opening the page to the first frame on screen
-	Location string
-	Video    struct {
+	Error     string
+	First     float64 // ms from opening the page to the first frame on screen
+	Location  string
+	Restarted int // status of the answer to a restart
+	Video     struct {
 		FramesDecoded, KeyFramesDecoded, FramesDropped, FreezeCount, PacketsLost, PliCount, FrameWidth int
 		JitterBufferDelay, TotalDecodeTime                                                             float64 // s
 		JitterBufferEmittedCount                                                                       int
@@ -78,40 +92,7 @@ func TestARealBrowserShowsTheStream(t *testing.T) {
 	stop := s.publishClip(token, clip, sound)
 	s.awaitEvent(PublishStarted, "game", 1)
 
-	reports := make(chan browserReport, 1)
-	site := http.NewServeMux()
-	site.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) })
-	site.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
-		var report browserReport
-		if err := json.NewDecoder(r.Body).Decode(&report); err == nil {
-			select {
-			case reports <- report:
-			case <-r.Context().Done():
-			}
-		}
-	})
-	front := httptest.NewServer(site)
-	t.Cleanup(front.Close)
-	openChromium(t, fmt.Sprintf("%s/?whep=%s/st/subscribe/game&token=%s", front.URL, s.url, s.invite("st", "viewer", "subscribe")))
-
-	await := func(what string, fits func(browserReport) bool) browserReport {
-		t.Helper()
-		deadline := time.After(30 * time.Second)
-		var last browserReport
-		for {
-			select {
-			case last = <-reports:
-				if last.Error != "" {
-					t.Fatal(last.Error)
-				}
-				if fits(last) {
-					return last
-				}
-			case <-deadline:
-				t.Fatalf("%s: last seen %+v", what, last)
-			}
-		}
-	}
+	await := s.watchInChromium("whep=" + s.url + "/st/subscribe/game&token=" + s.invite("st", "viewer", "subscribe"))
 	start := await("one second of pictures", func(r browserReport) bool { return r.Video.FramesDecoded > 30 && r.First > 0 })
 	end := await("six more seconds", func(r browserReport) bool { return r.Video.FramesDecoded > start.Video.FramesDecoded+180 })
 	held := 1000 * (end.Video.JitterBufferDelay - start.Video.JitterBufferDelay) /
@@ -135,6 +116,75 @@ func TestARealBrowserShowsTheStream(t *testing.T) {
 	again := await("pictures of the next publisher", func(r browserReport) bool { return r.Video.FramesDecoded > end.Video.FramesDecoded+60 })
 	t.Logf("60 frames more %v after the publisher came back: %+v", time.Since(began).Round(time.Millisecond), again.Video)
 	stop()
+}
+
+// watchInChromium opens the page with a query, and returns a way to wait for what it reports.
+func (s *testStage) watchInChromium(query string) (await func(what string, fits func(browserReport) bool) browserReport) {
+	t := s.t
+	t.Helper()
+	reports := make(chan browserReport, 1)
+	site := http.NewServeMux()
+	site.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) })
+	site.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
+		var report browserReport
+		if err := json.NewDecoder(r.Body).Decode(&report); err == nil {
+			select {
+			case reports <- report:
+			case <-r.Context().Done():
+			}
+		}
+	})
+	front := httptest.NewServer(site)
+	t.Cleanup(front.Close)
+	openChromium(t, front.URL+"/?"+query)
+
+	return func(what string, fits func(browserReport) bool) browserReport {
+		t.Helper()
+		deadline := time.After(30 * time.Second)
+		var last browserReport
+		for {
+			select {
+			case last = <-reports:
+				if last.Error != "" {
+					t.Fatal(last.Error)
+				}
+				if fits(last) {
+					return last
+				}
+			case <-deadline:
+				t.Fatalf("%s: last seen %+v", what, last)
+			}
+		}
+	}
+}
+
+// TestARealBrowserGoesOnOverTCPAndAfterAMove runs Chromium where UDP leads nowhere, and has it restart ICE.
+func TestARealBrowserGoesOnOverTCPAndAfterAMove(t *testing.T) {
+	if os.Getenv("HOTSEAT_BROWSER") == "" {
+		t.Skip("set HOTSEAT_BROWSER=1 to run Chromium and GStreamer")
+	}
+	for _, c := range []struct{ name, query, transport string }{
+		{"over TCP", "tcp=1", "tcp"},
+		{"after a restart", "restart=1", "udp"},
+		{"after a restart over TCP", "tcp=1&restart=1", "tcp"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newTestStageWith(t, func(c *Config) { c.TCPAddress = "127.0.0.1:0" })
+			clip, sound := makeClip(t)
+			stop := s.publishClip(s.invite("st", "game", "publish"), clip, sound)
+			defer stop()
+			s.awaitEvent(PublishStarted, "game", 1)
+			await := s.watchInChromium(c.query + "&whep=" + s.url + "/st/subscribe/game&token=" + s.invite("st", "viewer", "subscribe"))
+			start := await("pictures", func(r browserReport) bool {
+				return r.Video.FramesDecoded > 30 && (r.Restarted == http.StatusOK || !strings.Contains(c.query, "restart"))
+			})
+			end := await("more pictures", func(r browserReport) bool { return r.Video.FramesDecoded > start.Video.FramesDecoded+90 })
+			if got := s.server.Stats().Stages[0].Feeds[0].Viewers[0].Transport; got != c.transport {
+				t.Errorf("over %s, want %s", got, c.transport)
+			}
+			t.Logf("%+v", end.Video)
+		})
+	}
 }
 
 func openChromium(t *testing.T, url string) {

@@ -27,8 +27,16 @@ type Config struct {
 	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
 	PublicURL string
 	// UDPAddress is the first socket for media, the only one while there are few subscribers; the others take
-	// free ports of the same host. Empty: a free port of 127.0.0.1.
+	// free ports of the same host, which may be an IPv6 address. Empty: a free port of 127.0.0.1.
 	UDPAddress string
+	// TCPAddress is one port for media from and to networks without UDP (ICE over TCP, RFC 6544). Empty: none.
+	TCPAddress string
+	// PublicIPs stand for the sockets' own addresses in answers, when a NAT maps them one to one: at most one IPv4
+	// and one IPv6 address.
+	PublicIPs []string
+	// ICEServers are handed out to clients with each answer (Link headers, RFC 9725 section 4.6). The server itself
+	// uses none: it is where clients can reach it.
+	ICEServers []ICEServer
 	// Lanes is how many sockets, each with a goroutine, send to subscribers. 0: one per processor, at most 8.
 	Lanes int
 	// Verify checks a participant token. It must be safe for concurrent use.
@@ -37,6 +45,13 @@ type Config struct {
 	Observer Observer
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default
+}
+
+// ICEServer is a STUN or TURN server for clients.
+type ICEServer struct {
+	URL        string // e.g. turn:turn.example.net?transport=udp (RFC 7064, RFC 7065)
+	Username   string // TURN only
+	Credential string // TURN only: its long-term password
 }
 
 // Limits of an IVS Real-Time stage ("Service Quotas" and "Stage publish limits" of the IVS Real-Time

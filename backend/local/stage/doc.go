@@ -8,7 +8,8 @@
 //   - A publisher's RTP packets are collected into frames (video: up to the packet with the marker bit)
 //     and each frame is given to the lanes. A lane is a UDP socket with a goroutine, and writes the frame to
 //     one of its subscribers after the other. UDP never waits for a receiver, so a slow subscriber loses
-//     packets and nobody else notices.
+//     packets and nobody else notices. Who comes by TCP, because its network has no UDP, has a queue of
+//     its own; when that is full, frames are dropped up to the next key frame, and the log says so.
 //   - Kept: the newest key frame and what follows it, while it is short. A subscriber that comes is sent
 //     that first, so that it sees the picture before the publisher has made another key frame.
 //   - Delivered: every packet that reached the stage, once, to every subscriber that has been given a
@@ -16,14 +17,19 @@
 //     packets a stream. Dropped: duplicates, packets older than the ring, and video before a subscriber's
 //     first key frame. When a lane cannot keep up, whole frames are dropped, up to the next key frame, and
 //     the log says so.
-//   - Coalesced: key frame requests. The publisher gets at most one in 500 ms, however many ask.
+//   - Coalesced: key frame requests. The publisher gets at most one in 500 ms, however many ask, and a
+//     subscriber with a bad line causes no more than one in four seconds: key frames cost the others.
 //   - A subscriber outlives its publisher. When the same participant publishes again, sequence numbers and
 //     timestamps go on where the old stream stopped, beginning with a key frame, so a decoder never
 //     sees the seam.
+//   - A session outlives the addresses of its client. ICE is restarted by PATCH (RFC 9725 section 4.3.3), and
+//     the stream goes on over whatever way there is then. A client that answers no check for six seconds has
+//     withdrawn its consent (RFC 7675), and its session ends.
 //
 // The package must not know of the AWS control API, of people or of sessions of play: a token that
 // Config.Verify accepts is all it asks for, and what happens is told to Config.Observer.
 //
-// Locks, in the order they may be taken: Server.mu; stream.order, then lane.mu; stream.mu; keyFrameGate.mu.
-// None is held over network input or output.
+// Locks, in the order they may be taken: session.ice; Server.mu; stream.order, then lane.mu; stream.mu;
+// keyFrameGate.mu, throttle.mu, deliveryCounts.mu, pace.mu. None but session.ice, which lets one PATCH of a
+// session follow the other, is held over network input or output.
 package stage

@@ -7,12 +7,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net"
 	"time"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -29,6 +30,8 @@ const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-de
 // the lane that has room.
 type engine struct {
 	lanes        lanes
+	tcp          *ice.TCPMuxDefault // nil: none
+	network      *stdnet.Net        // of all connections: each would look at every interface for itself
 	publishers   *webrtc.API
 	certificates []webrtc.Certificate
 }
@@ -64,6 +67,14 @@ func newEngine(cfg Config) (*engine, error) {
 		return nil, fmt.Errorf("preparing subscriber connections: %w", err)
 	}
 
+	if e.network, err = stdnet.NewNet(); err != nil {
+		return nil, fmt.Errorf("looking at the network's interfaces: %w", err)
+	}
+	if cfg.TCPAddress != "" {
+		if e.tcp, err = listenTCP(cfg.TCPAddress, cfg.Log); err != nil {
+			return nil, err
+		}
+	}
 	for i := range cfg.Lanes {
 		address := cfg.UDPAddress
 		if i > 0 {
@@ -71,12 +82,12 @@ func newEngine(cfg Config) (*engine, error) {
 		}
 		l, err := newLane(address, cfg.Log)
 		if err != nil {
-			return nil, errors.Join(err, e.lanes.close())
+			return nil, errors.Join(err, e.close())
 		}
 		e.lanes = append(e.lanes, l)
-		settings, err := e.settings(l, cfg.Log)
+		settings, err := e.settings(l, cfg)
 		if err != nil {
-			return nil, errors.Join(err, e.lanes.close())
+			return nil, errors.Join(err, e.close())
 		}
 		l.subscribers = webrtc.NewAPI(webrtc.WithMediaEngine(subscriberMedia),
 			webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
@@ -88,11 +99,31 @@ func newEngine(cfg Config) (*engine, error) {
 	return e, nil
 }
 
-func (e *engine) settings(l *lane, log *slog.Logger) (webrtc.SettingEngine, error) {
-	s := webrtc.SettingEngine{LoggerFactory: pionLogs{log}}
+func (e *engine) settings(l *lane, cfg Config) (webrtc.SettingEngine, error) {
+	s := webrtc.SettingEngine{LoggerFactory: pionLogs{cfg.Log}}
 	s.SetICEUDPMux(l.mux)
+	s.SetNet(e.network)
 	s.SetIncludeLoopbackCandidate(true)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if e.tcp != nil {
+		s.SetICETCPMux(e.tcp)
+		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	s.SetNetworkTypes(types)
+	s.DisableActiveTCP(true) // a server does not go to its clients
+	if len(cfg.PublicIPs) > 0 {
+		for _, ip := range cfg.PublicIPs {
+			if net.ParseIP(ip) == nil {
+				return s, fmt.Errorf("public address %q is not an IP address", ip)
+			}
+		}
+		err := s.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+			External: cfg.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+		})
+		if err != nil {
+			return s, fmt.Errorf("public addresses %q: %w", cfg.PublicIPs, err)
+		}
+	}
 	// A browser hides its addresses behind .local names. They need no resolving: its first check tells the address.
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
@@ -104,13 +135,25 @@ func (e *engine) settings(l *lane, log *slog.Logger) (webrtc.SettingEngine, erro
 	return s, nil
 }
 
-func (e *engine) close() error { return e.lanes.close() }
+// close frees the sockets.
+func (e *engine) close() error {
+	err := e.lanes.close()
+	if e.tcp != nil {
+		err = errors.Join(err, e.tcp.Close())
+	}
+	return err
+}
+
+// errBehind says that not even the emptiest lane keeps up with the subscribers that it has.
+var errBehind = errors.New("the stage serves as many as it can")
 
 // connection makes one for a session. A subscriber's counts on its lane until the session is closed.
 func (e *engine) connection(want purpose) (*webrtc.PeerConnection, *lane, error) {
 	api, on := e.publishers, (*lane)(nil)
 	if want == subscribing {
-		on = e.lanes.pick()
+		if on = e.lanes.pick(); on.behind(time.Now()) {
+			return nil, nil, errBehind
+		}
 		api = on.subscribers
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
@@ -126,7 +169,8 @@ func (e *engine) connection(want purpose) (*webrtc.PeerConnection, *lane, error)
 	return pc, on, nil
 }
 
-// negotiate turns an offer into an answer that holds every candidate: there is no trickle.
+// negotiate turns an offer into an answer that holds every candidate: a server cannot trickle (RFC 9725 section
+// 4.3.2). A second offer with other ICE credentials restarts ICE.
 func negotiate(ctx context.Context, pc *webrtc.PeerConnection, offered string) (string, error) {
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offered}); err != nil {
 		return "", fmt.Errorf("taking the offer: %w", err)
@@ -135,6 +179,7 @@ func negotiate(ctx context.Context, pc *webrtc.PeerConnection, offered string) (
 	if err != nil {
 		return "", fmt.Errorf("making the answer: %w", err)
 	}
+	// After the offer: one that restarts ICE has begun to gather by now, and what was gathered before does not count.
 	gathered := webrtc.GatheringCompletePromise(pc)
 	if err := pc.SetLocalDescription(answer); err != nil {
 		return "", fmt.Errorf("using the answer: %w", err)
@@ -144,7 +189,7 @@ func negotiate(ctx context.Context, pc *webrtc.PeerConnection, offered string) (
 	defer cancel()
 	select {
 	case <-gathered:
-		return pc.LocalDescription().SDP, nil
+		return withMuxOnly(pc.LocalDescription().SDP), nil
 	case <-ctx.Done():
 		return "", fmt.Errorf("gathering candidates: %w", ctx.Err())
 	}

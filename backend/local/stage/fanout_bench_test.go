@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +47,8 @@ const (
 	settleTime  = 3 * time.Second
 )
 
-// serveBenchmark is the server's process: it prints its address and serves until its input ends.
+// serveBenchmark is the server's process: it prints its address and serves until its input ends. Asked by a line, it
+// prints its memory in use, in bytes, and how many goroutines it has.
 func serveBenchmark() {
 	verify := func(token string) (Token, error) {
 		return Token{ParticipantID: token, StageID: "st", Publish: token == "game", Subscribe: token != "game", Expires: time.Now().Add(time.Hour)}, nil
@@ -57,7 +61,12 @@ func serveBenchmark() {
 	}
 	mux.Handle("/whip/", http.StripPrefix("/whip", server.Handler()))
 	fmt.Println(front.URL)
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each line asks for what memory is in use
+		debug.FreeOSMemory()
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		fmt.Println(memory.HeapAlloc+memory.StackInuse, runtime.NumGoroutine())
+	}
 	front.Close()
 	_ = server.Close()
 }
@@ -67,19 +76,29 @@ type contender struct {
 	name             string
 	publish, receive func(n int) (url, token string)
 	pid              int
+	memory           func() (bytes, goroutines int) // of ours only
 }
 
 func startOurs(b *testing.B) *contender {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), benchServer+"=1")
 	cmd.Stderr = os.Stderr
-	out := startProcess(b, cmd)
+	in, out := startProcess(b, cmd)
 	var base string
 	if _, err := fmt.Fscanln(out, &base); err != nil {
 		b.Fatal(err)
 	}
 	return &contender{
-		name:    "hotseat",
+		name: "hotseat",
+		memory: func() (bytes, goroutines int) {
+			if _, err := fmt.Fprintln(in); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := fmt.Fscanln(out, &bytes, &goroutines); err != nil {
+				b.Fatal(err)
+			}
+			return bytes, goroutines
+		},
 		publish: func(int) (string, string) { return base + "/whip/st/publish/game", "game" },
 		receive: func(n int) (string, string) { return base + "/whip/st/subscribe/game", "viewer-" + strconv.Itoa(n) },
 		pid:     cmd.Process.Pid,
@@ -146,8 +165,8 @@ func startBroadcastBox(b *testing.B) *contender {
 	}
 }
 
-// startProcess starts a server that ends with the benchmark, and returns what it prints.
-func startProcess(b *testing.B, cmd *exec.Cmd) io.Reader {
+// startProcess starts a server that ends with the benchmark, and returns its input and what it prints.
+func startProcess(b *testing.B, cmd *exec.Cmd) (io.Writer, io.Reader) {
 	b.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -169,7 +188,7 @@ func startProcess(b *testing.B, cmd *exec.Cmd) io.Reader {
 		defer hurry.Stop()
 		_ = cmd.Wait()
 	})
-	return out
+	return in, out
 }
 
 func freePort(b *testing.B) int {
@@ -212,11 +231,17 @@ func processorTime(b *testing.B, pid int) time.Duration {
 // peer is a connection on a socket of its own.
 type peer struct {
 	*webrtc.PeerConnection
-	mux ice.UDPMux
+	mux    ice.UDPMux
+	socket *net.UDPConn
 }
 
 // newPeer makes one. A deaf one's socket drops RTP in the kernel.
 func newPeer(deaf bool) (*peer, error) {
+	return newPeerOn(deaf, func(c net.PacketConn) net.PacketConn { return c }, &interceptor.Registry{})
+}
+
+// newPeerOn makes one whose line may be bad, and which may answer for that.
+func newPeerOn(deaf bool, line func(net.PacketConn) net.PacketConn, registry *interceptor.Registry) (*peer, error) {
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, err
@@ -229,7 +254,7 @@ func newPeer(deaf bool) (*peer, error) {
 	_ = socket.SetReadBuffer(4 << 20)
 	quiet := pionLogs{slog.New(slog.DiscardHandler)}
 	settings := webrtc.SettingEngine{LoggerFactory: quiet}
-	mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), socket)
+	mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), line(socket))
 	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
@@ -241,9 +266,9 @@ func newPeer(deaf bool) (*peer, error) {
 	if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo); err != nil {
 		return nil, err
 	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
-	return &peer{pc, mux}, err
+	return &peer{pc, mux, socket}, err
 }
 
 func (p *peer) close() {
@@ -279,6 +304,14 @@ func dropRTP(socket *net.UDPConn) error {
 
 // exchange offers, and uses the answer.
 func exchange(ctx context.Context, pc *webrtc.PeerConnection, url, token string) error {
+	if err := prepare(pc); err != nil {
+		return err
+	}
+	return post(ctx, pc, url, token)
+}
+
+// prepare makes the offer, and gathers.
+func prepare(pc *webrtc.PeerConnection) error {
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		return err
@@ -288,6 +321,11 @@ func exchange(ctx context.Context, pc *webrtc.PeerConnection, url, token string)
 		return err
 	}
 	<-gathered
+	return nil
+}
+
+// post sends the offer that was prepared, and uses the answer.
+func post(ctx context.Context, pc *webrtc.PeerConnection, url, token string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(pc.LocalDescription().SDP))
 	if err != nil {
 		return err
@@ -310,9 +348,9 @@ func exchange(ctx context.Context, pc *webrtc.PeerConnection, url, token string)
 	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)})
 }
 
-// broadcast sends 30 frames a second, of 3 Mbit/s with a key frame of five times the size every 2 s, each
-// with the time of its sending in front.
-func broadcast(ctx context.Context, track *webrtc.TrackLocalStaticRTP) {
+// broadcast sends 30 frames a second, of 3 Mbit/s with a key frame of five times the size every 2 s and when it is
+// wanted, each with the time of its sending in front.
+func broadcast(ctx context.Context, track *webrtc.TrackLocalStaticRTP, wanted <-chan struct{}) {
 	const frames, keyEvery = 30, 60
 	const size = 3_000_000 / 8 / frames * keyEvery / (keyEvery + 4)
 	packetizer := rtp.NewPacketizer(1200, 0, 0, &codecs.H264Payloader{}, rtp.NewFixedSequencer(1), 90_000)
@@ -327,7 +365,13 @@ func broadcast(ctx context.Context, track *webrtc.TrackLocalStaticRTP) {
 		}
 		stamp := append([]byte{6, 5, 16}, fmt.Sprintf("%016x", time.Now().UnixNano())...) // an SEI message
 		frame := accessUnit(stamp, other)
-		if n%keyEvery == 0 {
+		begins := n%keyEvery == 0
+		select {
+		case <-wanted:
+			begins = true
+		default:
+		}
+		if begins {
 			frame = accessUnit(stamp, standard.sps, []byte{0x68, 0xce, 0x3c, 0x80}, key)
 		}
 		for _, packet := range packetizer.Packetize(frame, 90_000/frames) {
@@ -419,31 +463,23 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-func fanOut(b *testing.B, to *contender, viewers int) {
-	ctx, cancel := context.WithCancel(b.Context())
-	var connections []*peer
-	var work sync.WaitGroup
-	defer func() {
-		cancel()
-		for _, pc := range connections {
-			work.Go(pc.close)
-		}
-		work.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
-
+// onAir publishes the broadcast until ctx ends. The count is of key frames asked for.
+func onAir(ctx context.Context, b *testing.B, to *contender, work *sync.WaitGroup) (*peer, *atomic.Int64) {
+	b.Helper()
 	pc, err := newPeer(false)
 	if err != nil {
 		b.Fatal(err)
 	}
-	connections = append(connections, pc)
-	codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
-		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}
+	codec := webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
+		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+	}
 	track, err := webrtc.NewTrackLocalStaticRTP(codec, "video", "game")
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}); err != nil {
+	transceiver, err := pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
 		b.Fatal(err)
 	}
 	up := make(chan struct{})
@@ -458,8 +494,45 @@ func fanOut(b *testing.B, to *contender, viewers int) {
 		b.Fatal(err)
 	}
 	<-up
-	work.Go(func() { broadcast(ctx, track) })
+	var asked atomic.Int64
+	wanted := make(chan struct{}, 1)
+	work.Go(func() {
+		for {
+			packets, _, err := transceiver.Sender().ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, packet := range packets {
+				if _, ok := packet.(*rtcp.PictureLossIndication); ok {
+					asked.Add(1)
+					select {
+					case wanted <- struct{}{}:
+					default:
+					}
+				}
+			}
+		}
+	})
+	work.Go(func() { broadcast(ctx, track, wanted) })
 	time.Sleep(time.Second) // a server that looks at the stream first lets nobody in before
+	return pc, &asked
+}
+
+func fanOut(b *testing.B, to *contender, viewers int) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var connections []*peer
+	var work sync.WaitGroup
+	defer func() {
+		cancel()
+		for _, pc := range connections {
+			work.Go(pc.close)
+		}
+		work.Wait()
+		http.DefaultClient.CloseIdleConnections()
+	}()
+
+	publisher, _ := onAir(ctx, b, to, &work)
+	connections = append(connections, publisher)
 
 	var measuring atomic.Bool
 	var meters []*probe

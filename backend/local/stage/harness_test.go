@@ -49,14 +49,22 @@ type testStage struct {
 
 func newTestStage(t *testing.T) *testStage {
 	t.Helper()
+	return newTestStageWith(t, func(*Config) {})
+}
+
+// newTestStageWith lets a test change the configuration.
+func newTestStageWith(t *testing.T, change func(*Config)) *testStage {
+	t.Helper()
 	s := &testStage{t: t, tokens: make(map[string]Token), heard: make(chan struct{})}
 	mux := http.NewServeMux()
 	front := httptest.NewServer(mux)
 	s.url = front.URL + "/whip"
-	server, err := New(Config{
+	config := Config{
 		PublicURL: s.url, Verify: s.verify, Observer: s,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	change(&config)
+	server, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +253,13 @@ type publisher struct {
 
 func (s *testStage) publish(stageID, participant, token string, shown picture) *publisher {
 	s.t.Helper()
-	p := &publisher{pc: newClient(s.t), stop: make(chan struct{})}
+	return s.publishWith(newClient(s.t), stageID, participant, token, shown)
+}
+
+// publishWith publishes over a given connection.
+func (s *testStage) publishWith(pc *webrtc.PeerConnection, stageID, participant, token string, shown picture) *publisher {
+	s.t.Helper()
+	p := &publisher{pc: pc, stop: make(chan struct{})}
 	codec := webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",

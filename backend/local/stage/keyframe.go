@@ -2,6 +2,7 @@ package stage
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,7 +10,8 @@ import (
 // keyFrameInterval apart. A wish inside the interval is not lost: it is served at its end, unless a key
 // frame has come by then.
 type keyFrameGate struct {
-	send func() // on a goroutine of its own, without locks
+	send     func() // on a goroutine of its own, without locks
+	requests atomic.Uint64
 
 	mu      sync.Mutex
 	last    time.Time // of the newest request; the zero time: never
@@ -26,6 +28,13 @@ func (g *keyFrameGate) ask() {
 	g.pending = time.AfterFunc(max(0, time.Until(g.last.Add(keyFrameInterval))), g.fire)
 }
 
+// wanted reports whether a wish waits to be served.
+func (g *keyFrameGate) wanted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pending != nil
+}
+
 func (g *keyFrameGate) fire() {
 	g.mu.Lock()
 	wanted := g.pending != nil
@@ -35,6 +44,7 @@ func (g *keyFrameGate) fire() {
 	}
 	g.mu.Unlock()
 	if wanted {
+		g.requests.Add(1)
 		g.send()
 	}
 }

@@ -23,6 +23,9 @@ const (
 	maxQueued = 24
 	// warnInterval keeps the log readable on a machine that is too slow.
 	warnInterval = 10 * time.Second
+	// A lane that has dropped frames for behindTime, with no breathGap between, takes nobody else.
+	behindTime = 3 * time.Second
+	breathGap  = time.Second
 )
 
 // lane is a socket, and the goroutine that sends on it the streams of the subscribers that came by it. One
@@ -40,6 +43,8 @@ type lane struct {
 	frames  int // bursts in queue
 	dropped uint64
 	warned  time.Time
+	since   time.Time // of this row of drops
+	newest  time.Time // drop
 	wake    *sync.Cond
 	closed  bool
 }
@@ -99,6 +104,7 @@ func (l *lane) put(j job) bool {
 			}
 			j.to.skipping = j.to.stream.kind == webrtc.RTPCodecTypeVideo
 			l.dropped++
+			l.drop(time.Now())
 			return false
 		case j.to.skipping && !j.burst.keyFrame:
 			l.dropped++
@@ -110,6 +116,21 @@ func (l *lane) put(j job) bool {
 	l.queue = append(l.queue, j)
 	l.wake.Signal()
 	return true
+}
+
+// drop notes that the queue was full. mu is held.
+func (l *lane) drop(now time.Time) {
+	if now.Sub(l.newest) > breathGap {
+		l.since = now
+	}
+	l.newest = now
+}
+
+// behind reports whether the lane has not kept up for so long that another subscriber would be one too many.
+func (l *lane) behind(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return now.Sub(l.newest) <= breathGap && l.newest.Sub(l.since) >= behindTime
 }
 
 // run does what is queued, all of it in one batch.
@@ -167,12 +188,10 @@ func (j *job) do() {
 	default:
 		// All packets to one, then the next: a receiver is woken once per frame, and the packets leave as one
 		// datagram.
-		waiting := false
 		for _, o := range b.outputs {
-			waiting = !o.send(j.burst) || waiting
-		}
-		if waiting {
-			b.stream.wantKeyFrame()
+			if !o.send(j.burst) {
+				o.wish()
+			}
 		}
 	}
 }

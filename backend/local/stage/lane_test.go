@@ -59,7 +59,7 @@ func frame(sequence uint16, keyFrame bool) burst {
 }
 
 func outputOn(l *lane, s *stream, w webrtc.TrackLocalWriter) *output {
-	o := newOutput(s, l, "game", nil)
+	o := newOutput(s, l, "game", "viewer", nil)
 	o.writer = w
 	return o
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -14,9 +15,19 @@ import (
 // What one subscriber may have sent again. Ten per cent loss at the bitrate limit needs 100 a second; a
 // subscriber that asks for much more is beyond help, and would have the stage do its work twice.
 const (
-	resendsPerSecond = 500
-	resendBurst      = 256
+	resendsPerSecond = 250
+	resendBurst      = 128
 )
+
+// How often one subscriber that has been shown the picture may have a key frame made for everybody. Key frames cost
+// all the others bitrate: one with a bad line must not turn the broadcast into key frames.
+const (
+	wishesPerSecond = 0.25
+	wishBurst       = 5
+)
+
+// sayInterval keeps the log readable when a subscriber's line is too narrow.
+const sayInterval = 10 * time.Second
 
 // output is one stream on its way to one subscriber. To the WebRTC stack it is the track being sent.
 type output struct {
@@ -24,22 +35,31 @@ type output struct {
 	lane     *lane
 	streamID string
 	pc       *webrtc.PeerConnection
+	viewer   string // the subscribing participant
 	resends  *rate.Limiter
+	wishes   *rate.Limiter
+	counts   deliveryCounts
 
 	// Set by Bind, before start.
 	writer webrtc.TrackLocalWriter
 	header rtp.Header // what all packets to this subscriber have in common
 
 	added   atomic.Bool // to its stream
-	waiting atomic.Bool // for a first key frame
+	waiting atomic.Bool // for a key frame, the first or the next
+	begun   atomic.Bool // has been sent one
+	cut     atomic.Bool // the session has ended: not a packet more
 	packets atomic.Uint32
 	octets  atomic.Uint32
 }
 
 var _ webrtc.TrackLocal = (*output)(nil)
 
-func newOutput(s *stream, on *lane, participant string, pc *webrtc.PeerConnection) *output {
-	o := &output{stream: s, lane: on, streamID: participant, pc: pc, resends: rate.NewLimiter(resendsPerSecond, resendBurst)}
+// newOutput makes one of a participant's stream for a viewer.
+func newOutput(s *stream, on *lane, participant, viewer string, pc *webrtc.PeerConnection) *output {
+	o := &output{
+		stream: s, lane: on, streamID: participant, viewer: viewer, pc: pc,
+		resends: rate.NewLimiter(resendsPerSecond, resendBurst), wishes: rate.NewLimiter(wishesPerSecond, wishBurst),
+	}
 	o.waiting.Store(s.kind == webrtc.RTPCodecTypeVideo)
 	return o
 }
@@ -105,53 +125,108 @@ func (o *output) Unbind(webrtc.TrackLocalContext) error {
 	return nil
 }
 
-// send writes a burst, or reports false when the subscriber still waits for a key frame. Errors are those of a
-// connection that is being closed: the packets are lost, as on any network.
+// send writes a burst, or reports false when the subscriber still waits for a key frame. Over UDP nothing waits for
+// a receiver. Over TCP a queue of tcpQueue bytes does: when it is full, what follows is dropped up to the next key
+// frame, since a decoder can do nothing with the rest. A connection that restarts ICE has no way at all for a moment,
+// and is treated alike.
 func (o *output) send(b burst) bool {
+	if o.cut.Load() {
+		return true
+	}
 	waiting := o.waiting.Load()
 	if waiting && !b.keyFrame {
 		return false
 	}
+	if waiting && o.begun.Load() {
+		o.dropped()
+	}
 	header := o.header // the extension inside is shared and only read
-	for i, p := range b.packets {
-		if sent := o.write(&header, p); i == 0 && waiting {
-			if !sent {
-				return false
+	for _, p := range b.packets {
+		if !o.write(&header, p) {
+			if o.stream.kind != webrtc.RTPCodecTypeVideo {
+				return true // sound goes on with the next packet
 			}
-			o.waiting.Store(false)
+			o.waiting.Store(true)
+			return false
 		}
+	}
+	o.counts.frames.Add(1)
+	if waiting {
+		o.begun.Store(true)
+		o.waiting.Store(false)
 	}
 	return true
 }
 
+// dropped says that the subscriber was left waiting until this key frame. It is said no sooner, because one that just
+// leaves takes no more either, and is gone by then.
+func (o *output) dropped() {
+	o.counts.drops.Add(1)
+	o.stream.counts.drops.Add(1)
+	now := time.Now()
+	o.counts.mu.Lock()
+	say := now.Sub(o.counts.said) >= sayInterval
+	if say {
+		o.counts.said = now
+	}
+	o.counts.mu.Unlock()
+	if say {
+		o.lane.log.Warn("a viewer was dropped to the next key frame: its connection did not take more",
+			"viewer", o.viewer, "from", o.streamID, "times", o.counts.drops.Load())
+	}
+}
+
+// wish asks for a key frame on behalf of the subscriber. One that has never been shown the picture may always wish;
+// the gate then merges all wishes. What somebody has wished for already costs nothing.
+func (o *output) wish() {
+	if o.stream.keyFrames == nil || o.stream.keyFrames.wanted() {
+		return
+	}
+	if !o.begun.Load() || o.wishes.Allow() {
+		o.stream.wantKeyFrame()
+	}
+}
+
 func (o *output) write(header *rtp.Header, p *packet) (sent bool) {
+	if o.cut.Load() {
+		return false
+	}
 	header.SequenceNumber = p.sequence
 	header.Timestamp = p.timestamp
 	header.Marker = p.marker
 	n, err := o.writer.WriteRTP(header, p.payload)
-	if err != nil || n == 0 { // 0: the connection is not secured yet
+	if err != nil || n == 0 { // 0: the connection is not secured yet, or its way is full
 		return false
 	}
 	o.packets.Add(1)
 	o.octets.Add(uint32(len(p.payload))) //nolint:gosec // a packet
+	o.counts.bytes.Add(uint64(len(p.payload)))
 	return true
 }
 
 // resend answers a NACK (RFC 4585 section 6.2.1) from the ring, within what one subscriber may ask for.
 func (o *output) resend(nack *rtcp.TransportLayerNack) {
 	header := o.header
+	missing, resent := uint64(0), uint64(0)
 	for _, pair := range nack.Nacks {
+		more := true
 		pair.Range(func(sequence uint16) bool {
-			p := o.stream.ring.get(sequence)
-			if p == nil {
-				return true
+			missing++
+			if p := o.stream.ring.get(sequence); p != nil {
+				if more = o.resends.Allow(); more {
+					o.write(&header, p)
+					resent++
+				}
 			}
-			if !o.resends.Allow() {
-				return false
-			}
-			o.write(&header, p)
-			return true
+			return more
 		})
+		if !more {
+			break
+		}
+	}
+	for _, c := range []*streamCounts{&o.counts.streamCounts, &o.stream.counts} {
+		c.nacks.Add(missing)
+		c.resent.Add(resent)
 	}
 }
 
@@ -159,6 +234,7 @@ func (o *output) report(ntp uint64, timestamp uint32) {
 	if o.waiting.Load() {
 		return
 	}
+	o.counts.reportSent(ntp, time.Now())
 	_ = o.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // a report that is lost is followed by the next
 		SSRC: o.header.SSRC, NTPTime: ntp, RTPTime: timestamp,
 		PacketCount: o.packets.Load(), OctetCount: o.octets.Load(),
@@ -173,17 +249,35 @@ func (o *output) listen(sender *webrtc.RTPSender) {
 		if err != nil {
 			return
 		}
-		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil {
-			continue
+		o.heed(buffer[:n])
+	}
+}
+
+// heed acts on a compound RTCP packet. What cannot be read is passed over.
+func (o *output) heed(raw []byte) {
+	packets, err := rtcp.Unmarshal(raw)
+	if err != nil {
+		return
+	}
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			o.counts.wishes.Add(1)
+			o.wish()
+		case *rtcp.TransportLayerNack:
+			o.resend(p)
+		case *rtcp.ReceiverReport:
+			o.reported(p.Reports)
+		case *rtcp.SenderReport: // from one that also sends
+			o.reported(p.Reports)
 		}
-		for _, p := range packets {
-			switch p := p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				o.stream.wantKeyFrame()
-			case *rtcp.TransportLayerNack:
-				o.resend(p)
-			}
+	}
+}
+
+func (o *output) reported(reports []rtcp.ReceptionReport) {
+	for _, r := range reports {
+		if r.SSRC == o.header.SSRC {
+			o.counts.received(r, time.Now())
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 )
 
 // Server is a set of stages. It comes to know a stage when somebody joins it, and forgets it when everybody
@@ -21,11 +22,14 @@ type Server struct {
 	log     *slog.Logger
 	engine  *engine
 	handler http.Handler
+	joins   *throttle      // by participant
+	failed  *throttle      // tokens that are no good, by address
 	ending  sync.WaitGroup // sessions being closed
 
 	mu          sync.Mutex // guards everything below, what sessions and feeds say it guards, and calls of Observer
 	rooms       map[string]*room
 	sessions    map[string]*session
+	joining     int    // sessions between offer and connection
 	disconnects uint64 // how often somebody was put out: a token verified before may no longer hold
 	closed      bool
 }
@@ -61,6 +65,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log, engine: engine,
+		joins: newThrottle(joinsPerSecond, joinBurst), failed: newThrottle(failuresPerSecond, failureBurst),
 		rooms: make(map[string]*room), sessions: make(map[string]*session),
 	}
 	s.handler = s.routes()
@@ -107,7 +112,10 @@ func (s *Server) newSession(token Token, want purpose, f *feed) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	session := &session{id: rand.Text(), server: s, token: token, want: want, feed: f, pc: pc, lane: on}
+	session := &session{
+		id: rand.Text(), server: s, token: token, want: want, feed: f, pc: pc, lane: on,
+		etag: newETag(), patches: rate.NewLimiter(patchesPerSecond, patchBurst),
+	}
 	session.watch()
 	return session, nil
 }
@@ -121,6 +129,19 @@ const (
 	full
 	gone // the feed, or the server
 )
+
+// busy says why nobody can join at the moment, if so (RFC 9725 section 4.5).
+func (s *Server) busy() *problem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return overloaded("the server is closing", 5)
+	case s.joining >= maxJoining:
+		return overloaded("too many are joining at once; come back in a moment", 1)
+	}
+	return nil
+}
 
 // feedFor returns the live feed of a participant to subscribe to, nil when there is none; to publish, a new
 // one. If the participant is known by the time of admit, its feed is used instead.
@@ -179,6 +200,7 @@ func (s *Server) admit(n *session, verified uint64) admission {
 	s.rooms[r.id] = r
 	s.sessions[n.id] = n
 	n.admitted = true
+	s.joining++
 	n.deadline = time.AfterFunc(connectTime, func() { s.end(n, "", "no connection within "+connectTime.String()) })
 	if r.presence[n.token.ParticipantID]++; r.presence[n.token.ParticipantID] == 1 {
 		s.tell(n, Joined, "")
@@ -214,6 +236,7 @@ func (s *Server) connected(n *session) {
 		return
 	}
 	n.connected = true
+	s.joining--
 	n.deadline.Stop()
 	n.deadline = time.AfterFunc(MaxDuration, func() { s.end(n, StreamDurationExceeded, "24 hours are over") })
 	if n.want == publishing {
@@ -228,9 +251,9 @@ func (s *Server) connected(n *session) {
 		"publish", n.want == publishing, "from", n.feed.participant)
 }
 
-// attach makes src the source of a stream of the session's feed and returns the stream; nil when the session
-// was replaced or ended meanwhile. The two readers that follow are counted in n.work already.
-func (s *Server) attach(n *session, kind webrtc.RTPCodecType, src *source) *stream {
+// attach returns the stream of the session's feed for a track that it sends, nil when the session was replaced or
+// ended meanwhile. show makes src the stream's source. The two readers that follow are counted in n.work already.
+func (s *Server) attach(n *session, kind webrtc.RTPCodecType, src *source, show bool) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.ended || n.feed.publisher != n {
@@ -241,7 +264,9 @@ func (s *Server) attach(n *session, kind webrtc.RTPCodecType, src *source) *stre
 		to = n.feed.video
 	}
 	n.work.Add(2)
-	to.attach(src)
+	if show {
+		to.attach(src)
+	}
 	return to
 }
 
@@ -258,6 +283,11 @@ func (s *Server) endLocked(n *session, code ErrorCode, why string) {
 		return
 	}
 	n.ended = true
+	// Closing takes a moment; the media stops here.
+	n.cut.Store(true)
+	for _, o := range n.outputs {
+		o.cut.Store(true)
+	}
 	s.ending.Go(func() {
 		if err := n.close(); err != nil && !errors.Is(err, webrtc.ErrConnectionClosed) {
 			s.log.Debug("closing a stage session", "error", err)
@@ -267,6 +297,9 @@ func (s *Server) endLocked(n *session, code ErrorCode, why string) {
 		return
 	}
 	n.deadline.Stop()
+	if !n.connected {
+		s.joining--
+	}
 	delete(s.sessions, n.id)
 	r := s.rooms[n.token.StageID]
 	f := n.feed

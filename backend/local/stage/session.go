@@ -3,11 +3,14 @@ package stage
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 )
 
 // session is one connection of one participant: a WHIP session, or its counterpart for receiving.
@@ -19,6 +22,7 @@ type session struct {
 	pc     *webrtc.PeerConnection
 	lane   *lane          // of a subscriber
 	work   sync.WaitGroup // goroutines that read from pc
+	cut    atomic.Bool    // has ended: not a packet more is taken
 
 	// guarded by Server.mu
 	feed      *feed // published to or received from
@@ -29,6 +33,14 @@ type session struct {
 	outputs   []*output   // of a subscriber
 
 	meter meter // of a publisher
+
+	patches *rate.Limiter
+
+	ice         sync.Mutex // one PATCH at a time; guards what follows
+	offered     string     // the first offer
+	etag        string     // of the ICE session that there is
+	remoteUfrag string     // of its other side
+	candidates  int        // that the client gave for it
 }
 
 // feed is what one participant publishes. It lives as long as somebody publishes or receives it.
@@ -64,39 +76,44 @@ func (s *session) watch() {
 	})
 }
 
-// takeTracks reads what a publisher sends: the first video and the first audio track.
+// takeTracks reads what a publisher sends: the first audio track, and the first video track with its layers.
 func (s *session) takeTracks() {
-	var mu sync.Mutex
-	taken := make(map[webrtc.RTPCodecType]bool)
+	video, audio := &layers{}, &layers{}
 	s.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		mu.Lock()
-		first := !taken[track.Kind()]
-		taken[track.Kind()] = true
-		mu.Unlock()
-		if !first {
-			return
-		}
 		src := &source{ask: func() {
 			_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}) // asked again if lost
 		}}
-		to := s.server.attach(s, track.Kind(), src)
+		of := audio
+		if track.Kind() == webrtc.RTPCodecTypeVideo {
+			of = video
+		}
+		this, first := of.add(src)
+		if this == nil || track.RID() == "" && !first {
+			return
+		}
+		to := s.server.attach(s, track.Kind(), src, first)
 		if to == nil {
 			return
 		}
-		go func() { defer s.work.Done(); s.readMedia(track, to, src) }()
-		go func() { defer s.work.Done(); readReports(receiver, to, src) }()
+		read := receiver.Read
+		if rid := track.RID(); rid != "" {
+			read = func(b []byte) (int, interceptor.Attributes, error) { return receiver.ReadSimulcast(b, rid) }
+		}
+		go func() { defer s.work.Done(); s.readMedia(track, to, of, this) }()
+		go func() { defer s.work.Done(); readReports(read, to, src) }()
 	})
 }
 
 // readMedia forwards a track until its connection ends or it breaks a limit of the stage.
-func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, src *source) {
+func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, of *layers, this *layer) {
+	src := this.src
 	defer to.detach(src)
 	var inspector inspector
 	var in rtp.Packet
 	buffer := make([]byte, receiveMTU)
 	for {
 		n, _, err := track.Read(buffer)
-		if err != nil {
+		if err != nil || s.cut.Load() {
 			return
 		}
 		if err := in.Unmarshal(buffer[:n]); err != nil {
@@ -114,15 +131,22 @@ func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, src *source) 
 			s.server.end(s, broken.code, broken.detail)
 			return
 		}
+		before, ask := of.hear(this, inspector.pixels, g.keyFrame, now)
+		if before != nil {
+			to.replace(before, src)
+		}
+		if ask {
+			src.ask()
+		}
 		to.accept(src, &in, g.keyFrame, now)
 	}
 }
 
 // readReports lets the interceptors see a publisher's RTCP, and passes its sender reports on.
-func readReports(receiver *webrtc.RTPReceiver, to *stream, src *source) {
+func readReports(read func([]byte) (int, interceptor.Attributes, error), to *stream, src *source) {
 	buffer := make([]byte, receiveMTU)
 	for {
-		n, _, err := receiver.Read(buffer)
+		n, _, err := read(buffer)
 		if err != nil {
 			return
 		}
@@ -148,7 +172,7 @@ func (s *session) sendTracks(f *feed, o offer) error {
 		if !to.wanted {
 			continue
 		}
-		out := newOutput(to.stream, s.lane, f.participant, s.pc)
+		out := newOutput(to.stream, s.lane, f.participant, s.token.ParticipantID, s.pc)
 		transceiver, err := s.pc.AddTransceiverFromTrack(out, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
 			return fmt.Errorf("adding %s: %w", out.ID(), err)
@@ -157,6 +181,15 @@ func (s *session) sendTracks(f *feed, o offer) error {
 		s.work.Go(func() { out.listen(transceiver.Sender()) })
 	}
 	return nil
+}
+
+// transport is how media travels: "udp", "tcp", or nothing yet.
+func (s *session) transport() string {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local == nil {
+		return ""
+	}
+	return pair.Local.Protocol.String()
 }
 
 // close releases the connection and waits for its readers. Not to be called from a callback of pc.

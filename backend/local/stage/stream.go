@@ -26,6 +26,8 @@ type stream struct {
 	clockRate uint32
 	keyFrames *keyFrameGate // nil for audio
 	ring      ring
+	counts    streamCounts
+	pace      pace
 
 	order    sync.Mutex // guards what follows, and that all lanes are given the same in the same order
 	branches []*branch  // one for each lane
@@ -37,6 +39,10 @@ type stream struct {
 	begun    bool       // something was delivered: a new source goes on from last
 	last     packet     // newest sequence number and timestamp, no payload
 	lastTime time.Time  // when last.timestamp appeared
+
+	packets, bytes, frames, keyCount uint64
+	keyTime                          time.Time // when the newest key frame began
+	keyStamp                         uint32    // its timestamp
 }
 
 // source is one publisher connection's track. Its numbers are shifted so that one source continues
@@ -46,6 +52,7 @@ type source struct {
 
 	started        bool
 	first, highest int64 // extended sequence numbers of the publisher
+	received       int64 // packets, without duplicates
 	sequenceShift  uint16
 	timestampShift uint32
 	lastReport     time.Time
@@ -71,6 +78,21 @@ func (s *stream) attach(src *source) {
 	s.mu.Unlock()
 	s.forget()
 	s.wantKeyFrame()
+}
+
+// replace makes src the source if before still is it, or nobody: another layer of the same publisher.
+func (s *stream) replace(before, src *source) {
+	s.mu.Lock()
+	same := s.source == before || s.source == nil
+	if same {
+		s.source = src
+		src.started = false // its numbers are to follow what was shown meanwhile
+		s.frame = burst{}
+	}
+	s.mu.Unlock()
+	if same {
+		s.forget()
+	}
 }
 
 func (s *stream) detach(src *source) {
@@ -138,9 +160,7 @@ func (s *stream) take(src *source, in *rtp.Packet, keyFrame bool, now time.Time)
 		return burst{}, burst{} // seen
 	}
 	s.ring.put(p)
-	if keyFrame && s.keyFrames != nil {
-		s.keyFrames.served()
-	}
+	s.count(src, p, keyFrame, now)
 	if !late {
 		src.highest = number
 		s.last.sequence = p.sequence
@@ -166,10 +186,28 @@ func (s *stream) take(src *source, in *rtp.Packet, keyFrame bool, now time.Time)
 	return before, after
 }
 
+// count keeps the books of a packet that counts. mu is held.
+func (s *stream) count(src *source, p *packet, keyFrame bool, now time.Time) {
+	src.received++
+	s.packets++
+	s.bytes += uint64(len(p.payload))
+	if p.marker || s.kind == webrtc.RTPCodecTypeAudio {
+		s.frames++
+	}
+	if !keyFrame || s.keyFrames == nil {
+		return
+	}
+	s.keyFrames.served()
+	if s.keyCount == 0 || s.keyStamp != p.timestamp { // several packets of a frame may say that it is one
+		s.keyCount++
+		s.keyTime, s.keyStamp = now, p.timestamp
+	}
+}
+
 // join lets src continue the numbering where the stream stands: the next sequence number, and a timestamp as
 // much later as time has passed.
 func (s *stream) join(src *source, in *rtp.Packet, now time.Time) {
-	src.started = true
+	src.started, src.received = true, 0
 	// One round up, so that a reordered packet before the first does not become negative.
 	src.first = 1<<16 + int64(in.SequenceNumber)
 	src.highest = src.first - 1

@@ -93,14 +93,39 @@ func Run(ctx context.Context, target Target) ([]Result, error) {
 	whep.examineSession(ctx)
 	whip.examineSession(ctx)
 	whep.examineEnd(ctx, whep.peer)
-	whep.examineRefusals(ctx)
-
-	again := &side{runner: r, spec: whepSpec, endpoint: target.WHEP, token: target.WHEPToken, quiet: true}
-	defer again.close(ctx)
-	if err := again.open(ctx); err != nil {
-		whip.examineEnd(ctx, nil)
-		return r.results, nil
-	}
-	whip.examineEnd(ctx, again.peer)
+	whip.examineEnd(ctx, r.lastWatcher(ctx, whep))
+	r.examineLast(ctx, whip, whep)
 	return r.results, nil
+}
+
+// lastWatcher receives the broadcast once more, to see it end. Nil: it cannot.
+func (r *runner) lastWatcher(ctx context.Context, whep *side) *peer {
+	whep.close(ctx)
+	whep.quiet = true
+	defer func() { whep.quiet = false }()
+	if err := whep.open(ctx); err != nil || !whep.peer.awaitMedia(ctx, 1, connectTime) {
+		return nil
+	}
+	return whep.peer
+}
+
+// examineLast posts bad offers to receive, which a server answers only while there is a broadcast. They come last:
+// there are servers that do not outlive them.
+func (r *runner) examineLast(ctx context.Context, whip, whep *side) {
+	whip.close(ctx)
+	whip.quiet = true
+	if err := whip.open(ctx); err != nil {
+		r.note(whepSpec.malformed, Must, "WHEP: bad offers are refused", Skipped, "no broadcast could be published again: "+err.Error())
+	} else {
+		r.lastWatcher(ctx, whep) // the broadcast is there when it can be received
+		whep.examineRefusals(ctx)
+	}
+	whip.quiet = false
+	whip.examineHammer(ctx)
+	end, err := r.send(ctx, request{method: http.MethodOptions, url: r.target.WHIP})
+	if err != nil {
+		r.note("-", Must, "the server outlives the examination", Fail, err.Error())
+		return
+	}
+	r.note("-", Must, "the server outlives the examination", Pass, end.String())
 }

@@ -294,6 +294,12 @@ func (s *side) reopen(ctx context.Context) {
 	defer func() { s.quiet = quiet }()
 	if err := s.open(ctx); err != nil {
 		s.close(ctx)
+		s.runner.note("-", Must, s.name+": a session can be made again", Fail, err.Error())
+		return
+	}
+	// Some servers put those who receive out with the one who publishes.
+	if s.watcher != nil {
+		s.watcher.reopen(ctx)
 	}
 }
 

@@ -109,7 +109,11 @@ func (s *side) examineRefusals(ctx context.Context) {
 	}
 	s.refuses(ctx, s.directions, Should, "an inactive offer is refused with 4xx",
 		request{token: s.token, contentType: typeSDP, body: strings.ReplaceAll(good, "a="+s.offer, "a=inactive")}, reply.refused)
-	s.refuses(ctx, s.single, Must, "a second video track is taken, or refused with 400 or 422",
+	binding := Must
+	if s.name == whepSpec.name {
+		binding = Should // there it is the player that is bound
+	}
+	s.refuses(ctx, s.single, binding, "a second video track is taken, or refused with 400 or 422",
 		request{token: s.token, contentType: typeSDP, body: twoVideos(good)},
 		func(a reply) bool { return a.status == 400 || a.status == 422 || a.status == 201 && !partial(a.body) })
 	if s.wholeOrNothing != "" {
@@ -135,6 +139,10 @@ func (s *side) refuses(ctx context.Context, clause string, level Level, rule str
 		return
 	}
 	s.remove(ctx, a)
+	if a.status == http.StatusNotFound {
+		s.note(clause, level, rule, Skipped, "404: the server knows no broadcast here")
+		return
+	}
 	s.judge(clause, level, rule, good(a), a.String())
 }
 
@@ -179,6 +187,28 @@ func (s *side) examineAddresses(ctx context.Context, offer string) {
 	}
 	s.judge(s.security, Should, rule, parts[0] != parts[1] && min(len(parts[0]), len(parts[1])) >= 20 && differ(parts[0], parts[1]) >= 10,
 		fmt.Sprintf("%d characters, of which %d differ between two sessions", len(parts[0]), differ(parts[0], parts[1])))
+}
+
+// examineHammer posts what is no offer as fast as it can, until it is told to stop.
+func (s *side) examineHammer(ctx context.Context) {
+	const rule, most = "one that hammers is told to wait (429 or 503, Retry-After)", 100
+	address := s.endpoint
+	for n := range most {
+		a, err := s.once(ctx, request{method: http.MethodPost, token: s.token, contentType: typeSDP, body: "this is no session description"}, address)
+		if err != nil {
+			s.unanswered(s.security, Should, rule, err)
+			return
+		}
+		if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+			wait := a.header.Get("Retry-After")
+			s.judge(s.security, Should, rule, wait != "", fmt.Sprintf("%s after %d requests, Retry-After %q", a, n, wait))
+			return
+		}
+		if next, err := resolve(address, a.header.Get("Location")); err == nil {
+			address = next // where the sessions are made
+		}
+	}
+	s.judge(s.security, Should, rule, false, fmt.Sprintf("%d requests were answered at once", most))
 }
 
 func differ(a, b string) int {
