@@ -32,27 +32,26 @@ type session struct {
 	token      atomic.Value // string: the last one that was read
 	complained sync.Once    // about a backend that does not answer
 
-	mu  sync.Mutex // protects seq, and the order of what is passed on
-	seq int64      // of the last event passed on
+	reread chan struct{}      // the log is to be read; capacity 1
+	doubts chan time.Duration // something may be missing after that time; capacity 1
+
+	mu    sync.Mutex // protects order and blind, and the order of what is passed on
+	order sequence
+	blind bool // the log cannot be read: what is missing stays so
+
+	refusal refusal
 }
 
-const (
-	// catchUpTries and catchUpWait: a backend that restarts is back within seconds; the next
-	// reconnect tries again anyway.
-	catchUpTries = 5
-	catchUpWait  = 500 * time.Millisecond
-	// maxPages bounds what is caught up: who missed more than 20,000 events is not helped by them.
-	maxPages = 20
-	// refusedPause is before the channels are tried again with a token that they refused.
-	refusedPause = time.Minute
-)
+// refusedPause is before the channels are tried again with a token that they refused.
+const refusedPause = time.Minute
 
 func newSession(cfg config.Hotseat, sockets map[string]net.Listener, log *slog.Logger) *session {
-	s := &session{cfg: cfg, log: log}
+	s := &session{cfg: cfg, log: log, reread: make(chan struct{}, 1), doubts: make(chan time.Duration, 1)}
 	s.token.Store(cfg.EventsToken)
 	if cfg.APIURL != "" && cfg.Session != "" {
 		s.api = &backend.Client{URL: cfg.APIURL, Session: cfg.Session, Token: s.eventsToken}
 	}
+	s.blind = s.api == nil
 	var listeners []net.Listener
 	for _, name := range []string{socketBridgeTCP, socketBridgeUnix} {
 		if l := sockets[name]; l != nil {
@@ -77,17 +76,21 @@ func (s *session) run(ctx context.Context) {
 	}
 	if s.cfg.Events() {
 		parts.Go(func() { s.listen(ctx) })
+		if s.bridge != nil {
+			parts.Go(func() { s.keepUp(ctx) })
+		}
 	}
 	parts.Wait()
 }
 
 // listen keeps a client on the channels. One that was refused for good is replaced after a while:
-// there may be a fresh token by then.
+// there may be a fresh token by then. The broadcast goes on without.
 func (s *session) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		client, err := s.newClient()
 		if err != nil {
 			s.log.Error("the sidecar cannot join the session", "reason", err)
+			s.refusal.set(err)
 			return
 		}
 		s.client.Store(client)
@@ -95,7 +98,9 @@ func (s *session) listen(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Warn("the session refuses the sidecar, trying again later", "in", refusedPause, "reason", err)
+		if s.refusal.set(err) {
+			s.log.Error("the session refuses the sidecar; the broadcast goes on without it", "trying again every", refusedPause, "reason", err)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(refusedPause):
@@ -104,39 +109,53 @@ func (s *session) listen(ctx context.Context) {
 }
 
 func (s *session) newClient() (*events.Client, error) {
-	client, err := events.NewClient(events.Config{
+	return events.NewClient(events.Config{
 		RealtimeURL: s.cfg.EventsURL,
 		Host:        s.cfg.EventsHost,
 		Token:       func(context.Context) (string, time.Time, error) { return s.eventsToken(), time.Time{}, nil },
-		OnReconnect: s.catchUp,
-		Log:         s.log,
+		OnReconnect: func(context.Context) { s.connected() },
+		OnState: func(state events.State) {
+			if state.Phase == events.Online && s.refusal.set(nil) {
+				s.log.Info("the session lets the sidecar in again")
+			}
+		},
+		Log: slog.New(hushed{s.log.Handler(), &s.refusal}),
 	})
-	if err != nil || s.bridge == nil {
-		return client, err
-	}
-	_, err = client.Subscribe("/live/"+s.cfg.Session, func(m events.Message) { s.bridge.Offer(m.Event) })
-	return client, err
 }
 
-// runClient runs a client until it ends. The log is read once the first subscription stands, and in
-// OnReconnect from then on.
+// runClient runs a client until it ends. The log is read once its channel is heard, and after each
+// reconnect.
 func (s *session) runClient(ctx context.Context, client *events.Client) error {
 	if s.bridge == nil {
 		return client.Run(ctx)
 	}
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	log, err := client.Subscribe("/playtest/"+s.cfg.Session, func(m events.Message) { s.logged(m.Event) })
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var first sync.WaitGroup
-	defer first.Wait()
-	defer cancel()
-	first.Go(func() {
+	live, err := client.Subscribe("/live/"+s.cfg.Session, func(m events.Message) { s.live(m.Event) })
+	if err != nil {
+		return err
+	}
+	waiting.Go(func() {
 		if log.Wait(ctx) == nil {
-			s.catchUp(ctx)
+			s.connected()
 		}
 	})
+	for _, sub := range []*events.Subscription{log, live} {
+		waiting.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-sub.Done():
+				s.log.Warn("the session does not let the sidecar hear everything; the game hears less", "reason", sub.Err())
+				s.refusal.add(sub.Err())
+			}
+		})
+	}
 	return client.Run(ctx)
 }
 
@@ -150,79 +169,6 @@ func (s *session) eventsToken() string {
 		}
 	}
 	return s.token.Load().(string)
-}
-
-// logged passes an event of the log on, once.
-func (s *session) logged(raw json.RawMessage) {
-	var head struct {
-		Seq int64 `json:"seq"`
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if json.Unmarshal(raw, &head) == nil && head.Seq > 0 {
-		if head.Seq <= s.seq {
-			return
-		}
-		s.seq = head.Seq
-	}
-	s.bridge.Offer(raw)
-}
-
-// catchUp passes on what was missed, and says who is in the seat.
-func (s *session) catchUp(ctx context.Context) {
-	if s.api == nil || s.bridge == nil {
-		return
-	}
-	for try := range catchUpTries {
-		err := s.readLog(ctx)
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return
-		case errors.Is(err, backend.ErrNotAllowed):
-			s.complained.Do(func() {
-				s.log.Warn("the game learns who is in the seat with the next change only", "reason", err)
-			})
-			return
-		case try == catchUpTries-1:
-			s.log.Warn("the session's log was not read: the game may have missed events", "reason", err)
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(catchUpWait << try):
-		}
-	}
-}
-
-func (s *session) readLog(ctx context.Context) error {
-	state, err := s.api.State(ctx)
-	if err != nil {
-		return err
-	}
-	for range maxPages {
-		missed, more, err := s.api.Log(ctx, s.from(state.LastSeq))
-		if err != nil {
-			return err
-		}
-		for _, event := range missed {
-			s.logged(event)
-		}
-		if !more || len(missed) == 0 {
-			break
-		}
-	}
-	s.bridge.SetSeat(bridge.Seat{Holder: state.Seat.Holder, Epoch: state.Seat.Epoch})
-	return nil
-}
-
-// from is the last event that was passed on. The game is not told what was before it.
-func (s *session) from(now int64) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.seq == 0 {
-		s.seq = now
-	}
-	return s.seq
 }
 
 // Publish is what the heartbeat needs.

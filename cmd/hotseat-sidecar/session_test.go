@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -165,5 +166,38 @@ func TestWhatTheGameSaysReachesTheChannels(t *testing.T) {
 	fmt.Fprintln(conn, `{"action":"CAPTION","message":"Round 2","id":1}`)
 	fmt.Fprintln(conn, `{"action":"STATE","state":{"hp":3}}`)
 	c.until(t, "GAME_CAPTION", func(m map[string]any) bool { return m["message"] == "Round 2" })
-	c.until(t, "GAME_STATE", func(m map[string]any) bool { return fmt.Sprint(m["state"]) == "map[hp:3]" })
+	c.until(t, "GAME_STATE", func(m map[string]any) bool { return fmt.Sprint(m["game"]) == "map[hp:3]" })
+}
+
+func TestASessionThatRefusesTheSidecarIsSaidOnceAndTheBroadcastGoesOn(t *testing.T) {
+	t.Parallel()
+	stage, env := environment(t)
+	c := startChannels(t)
+	env["HOTSEAT_SESSION"], env["HOTSEAT_EVENTS_URL"], env["HOTSEAT_EVENTS_TOKEN"] = sessionID, c.url, "another token"
+	p := start(t, env, "--health", "127.0.0.1:0")
+	next(t, stage.Frames, "picture")
+	var url []string
+	until(t, "the address is printed", func() bool {
+		url = regexp.MustCompile(`healthz=(\S+)`).FindStringSubmatch(p.output())
+		return url != nil
+	})
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	until(t, "health tells it, beside a broadcast that is live", func() bool {
+		resp, err := client.Get(url[1])
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		var h struct{ State, Error string }
+		return json.NewDecoder(resp.Body).Decode(&h) == nil && h.State == "live" && strings.Contains(h.Error, "the session refuses the sidecar")
+	})
+	said := time.Now()
+	for f := next(t, stage.Frames, "picture"); f.At.Before(said); f = next(t, stage.Frames, "picture") {
+	}
+	if n := strings.Count(p.output(), "the session refuses the sidecar"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if strings.Contains(p.output(), "another token") {
+		t.Error("the log holds the events token")
+	}
 }

@@ -41,6 +41,8 @@ type sidecar struct {
 	// abandoned says whether what started the sidecar is gone.
 	abandoned func() bool
 
+	session func() string // what is wrong with it, "" when nothing is; set before anything reads
+
 	mu        sync.Mutex // protects the rest
 	capture   *capture.Pipeline
 	publisher *whip.Publisher
@@ -50,7 +52,7 @@ type sidecar struct {
 }
 
 func newSidecar(cfg config.Config, log *slog.Logger, sockets map[string]net.Listener, restarts int) *sidecar {
-	return &sidecar{cfg: cfg, log: log, sockets: sockets, restarts: restarts, abandoned: func() bool { return false }}
+	return &sidecar{cfg: cfg, log: log, sockets: sockets, restarts: restarts, abandoned: func() bool { return false }, session: func() string { return "" }}
 }
 
 // exitCode runs the broadcast and turns its end into a code of the package comment.
@@ -84,6 +86,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	defer stopLink()
 
 	tie := newSession(s.cfg.Hotseat, s.sockets, s.log)
+	s.session = tie.refusal.sentence
 	services.Go(func() { tie.run(link) })
 	pictures := make(chan []byte, 1)
 	beat, stopBeat := context.WithCancel(link)
@@ -107,14 +110,16 @@ func (s *sidecar) run(ctx context.Context) error {
 }
 
 // errNobody: a display that goes away may come back, and a launch script may leave its sidecar
-// running; but where both are gone, a whole session is.
+// running; but where both are gone, a whole session is. A window that is missing or minimised is
+// no such sign: a game may start late, or show itself again.
 var errNobody = errors.New("the display is gone, and so is what started the sidecar")
 
 // nobodyPatience is how long both must be gone.
 const nobodyPatience = 2 * time.Second
 
 // watchForNobody ends a broadcast that shows the last picture of a session that is gone.
-func (s *sidecar) watchForNobody(ctx context.Context, source *capture.Pipeline) error {
+// displayGone says whether the display itself cannot be reached.
+func (s *sidecar) watchForNobody(ctx context.Context, displayGone func() bool) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var since time.Time
@@ -124,7 +129,7 @@ func (s *sidecar) watchForNobody(ctx context.Context, source *capture.Pipeline) 
 			return nil
 		case now := <-tick.C:
 			switch {
-			case source.Stats().Source == capture.SourceLive || !s.abandoned():
+			case !displayGone() || !s.abandoned():
 				since = time.Time{}
 			case since.IsZero():
 				since = now
@@ -182,7 +187,7 @@ func (s *sidecar) captureConfig() capture.Config {
 		Cursor: s.cfg.Display.Cursor, Endure: true,
 		Width: s.cfg.Width, Height: s.cfg.Height, Framerate: s.cfg.Framerate, BitrateKbps: s.cfg.VideoBitrateKbps,
 		Encoder: s.cfg.Encoder, KeyFrameInterval: config.KeyFrameInterval,
-		Audio: s.cfg.Audio, AudioBitrate: s.cfg.AudioBitrate,
+		Audio: s.cfg.Audio, PulseDevice: s.cfg.AudioDevice, AudioBitrate: s.cfg.AudioBitrate,
 		QueueFrames: s.cfg.QueueFrames, Log: s.log,
 	}
 	if s.cfg.RTMP() {
@@ -233,7 +238,9 @@ func (s *sidecar) broadcast(ctx context.Context, pictures chan<- []byte, tie *se
 			return nil
 		})
 	}
-	g.Go(func() error { return s.watchForNobody(ctx, source) })
+	g.Go(func() error {
+		return s.watchForNobody(ctx, func() bool { return source.Stats().SourceGone })
+	})
 	if publisher != nil {
 		g.Go(func() error { return publisher.Run(ctx) })
 	}
@@ -325,7 +332,7 @@ func (s *sidecar) read() health.Reading {
 	if r.State == "" {
 		r.State = whip.StateConnecting
 	}
-	r.Error = joined(problems)
+	r.Error = joined(append(problems, s.session()))
 	return r
 }
 

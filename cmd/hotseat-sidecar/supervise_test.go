@@ -277,87 +277,6 @@ func TestThisMachineCanAskForHealthAcrossRestarts(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// script is a game.
-func script(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "game.sh")
-	write(t, path, "#!/bin/sh\n"+text)
-	if err := os.Chmod(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestTheGamesExitCodeIsPassedOn(t *testing.T) {
-	t.Parallel()
-	_, env := environment(t)
-	for text, want := range map[string]int{"exit 0": 0, "exit 42": 42, "kill -9 $$": 137} {
-		if code := start(t, env, "run", "--", script(t, text)).exit(patience); code != want {
-			t.Errorf("%q: exit code %d, want %d", text, code, want)
-		}
-	}
-}
-
-func TestTheGameIsToldOfTheBridgeAndOfNoSecret(t *testing.T) {
-	t.Parallel()
-	_, env := environment(t)
-	env["HOTSEAT_TEST_MARK"] = "kept"
-	out := filepath.Join(t.TempDir(), "env")
-	if code := start(t, env, "run", "--", script(t, `env > "$1"; test -S "$HOTSEAT_BRIDGE_SOCKET"`), out).exit(patience); code != 0 {
-		t.Errorf("the bridge's socket is not there: exit code %d", code)
-	}
-	raw, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(raw)
-	if !regexp.MustCompile(`(?m)^HOTSEAT_BRIDGE_ADDR=127\.0\.0\.1:[1-9]`).MatchString(text) || !strings.Contains(text, "HOTSEAT_TEST_MARK=kept") || !strings.Contains(text, "DISPLAY=") {
-		t.Errorf("the game's environment:\n%s", text)
-	}
-	if strings.Contains(text, teststage.Token) || strings.Contains(text, "HOTSEAT_SIDECAR_WORKER") {
-		t.Errorf("the game got what is not its business:\n%s", text)
-	}
-}
-
-func TestTheGameOutlivesEveryDeathOfTheBroadcast(t *testing.T) {
-	t.Parallel()
-	stage, env := environment(t)
-	marker := filepath.Join(t.TempDir(), "signalled")
-	p := start(t, env, "run", "--", script(t, `trap 'echo got TERM > "$1"; exit 7' TERM; while :; do sleep 0.05; done`), marker)
-	for range 2 {
-		next(t, stage.Frames, "picture")
-		killed := time.Now()
-		_ = syscall.Kill(p.worker(), syscall.SIGKILL)
-		backAfter(t, stage, killed.Add(100*time.Millisecond))
-	}
-	if _, err := os.Stat(marker); err == nil {
-		t.Error("the game was signalled")
-	}
-	stopped := time.Now()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	if code := p.exit(patience); code != 7 {
-		t.Errorf("exit code %d, want the game's 7", code)
-	}
-	t.Logf("game and broadcast ended %v after SIGTERM", time.Since(stopped).Round(time.Millisecond))
-	if _, err := os.Stat(marker); err != nil {
-		t.Error("the game was not asked to end")
-	}
-	next(t, stage.Deleted, "DELETE")
-}
-
-func TestAGameDoesNotWaitForABroadcastThatCannotStart(t *testing.T) {
-	t.Parallel()
-	_, env := environment(t)
-	env["IVS_STAGE_TOKEN"] = "expired" // ends the broadcast for good
-	p := start(t, env, "run", "--", script(t, `sleep 2; exit 5`))
-	if code := p.exit(patience); code != 5 {
-		t.Errorf("exit code %d, want the game's 5", code)
-	}
-	if !strings.Contains(p.output(), "the broadcast ended for good") {
-		t.Error("nobody is told that there is no broadcast")
-	}
-}
-
 // Not beside other tests: one of theirs would get the display's number, and this picture be back.
 func TestASidecarWhoseStarterAndDisplayAreGoneEnds(t *testing.T) {
 	display, server := testscreen.StartProcess(t, 640, 360)
@@ -382,4 +301,29 @@ func TestASidecarWhoseStarterAndDisplayAreGoneEnds(t *testing.T) {
 	next(t, stage.Deleted, "DELETE")
 	until(t, "it is gone", func() bool { return gone(supervisor) })
 	t.Logf("gone %v after starter and display", time.Since(began).Round(time.Millisecond))
+}
+
+func TestASidecarWhoseStarterIsGoneWaitsForAWindowThatIsLate(t *testing.T) {
+	t.Parallel()
+	stage, env := environment(t)
+	env["HOTSEAT_WINDOW_TITLE"] = "a game that starts late"
+	// As launch scripts do: the sidecar goes on in the background while they end.
+	pid := filepath.Join(t.TempDir(), "pid")
+	p := startIn(t, []string{"/bin/sh", "-c", `file="$1"; shift; "$@" & echo $! > "$file"`, "launch-script", pid}, env)
+	var supervisor int
+	until(t, "the supervisor", func() bool {
+		raw, _ := os.ReadFile(pid)
+		supervisor, _ = strconv.Atoi(strings.TrimSpace(string(raw)))
+		return supervisor != 0
+	})
+	t.Cleanup(func() { _ = syscall.Kill(supervisor, syscall.SIGTERM) })
+	// The pictures are dark, and go on for longer than both may be gone.
+	first := next(t, stage.Frames, "picture").At
+	for f := next(t, stage.Frames, "picture"); f.At.Sub(first) < nobodyPatience+3*time.Second; f = next(t, stage.Frames, "picture") {
+	}
+	if gone(supervisor) {
+		t.Errorf("it ended:\n%s", p.output())
+	}
+	_ = syscall.Kill(supervisor, syscall.SIGTERM)
+	until(t, "it is gone", func() bool { return gone(supervisor) })
 }

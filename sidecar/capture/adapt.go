@@ -1,6 +1,9 @@
 package capture
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Target is what Adapt asks for. A field that is 0 stays as it is.
 type Target struct {
@@ -56,11 +59,27 @@ func (p *Pipeline) retarget() {
 		return
 	}
 	if err := p.use(cur.enc, want); err != nil {
-		// What runs goes on as it is; the next wish may succeed.
-		p.cfg.Log.Warn("the stream keeps its size and frame rate: the encoder did not take others", "reason", err)
-		return
+		// What runs goes on, with the wanted bitrate; the next wish may succeed.
+		p.cfg.Log.Warn("the stream keeps its size and frame rate: the encoder did not take others",
+			"wanted", fmt.Sprintf("%dx%d, %d a second", want.Width, want.Height, want.Framerate), "reason", err)
+		p.keepSize(cur.cfg, want)
+		if want.BitrateKbps == cur.cfg.BitrateKbps {
+			return
+		}
+		cur.setBitrate(want.BitrateKbps)
+		p.meter.update(func(s *Stats) { s.BitrateKbps = want.BitrateKbps })
 	}
 	p.meter.update(func(s *Stats) { s.Adaptations++ })
+}
+
+// keepSize gives up the wish for a size and frame rate that the encoder did not take, unless another
+// wish has come since.
+func (p *Pipeline) keepSize(is, refused Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.want.Width == refused.Width && p.want.Height == refused.Height && p.want.Framerate == refused.Framerate {
+		p.want.Width, p.want.Height, p.want.Framerate = is.Width, is.Height, is.Framerate
+	}
 }
 
 // period is the time between two pictures.

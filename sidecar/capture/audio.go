@@ -2,20 +2,28 @@ package capture
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
 )
 
-// A missing sound server may start after the sidecar, or be restarted. Asking costs little: a
-// connection to a socket that is not there.
+// A missing sound server may start after the sidecar, or be restarted.
 const (
-	audioRetry    = 250 * time.Millisecond
-	audioRetryMax = 500 * time.Millisecond
+	// audioRetry is the pause between two probes of a socket that is not there, which cost next to
+	// nothing, and the first between two pipelines.
+	audioRetry = 250 * time.Millisecond
+	// audioRetryMax is the longest pause between two pipelines that fail, each of which starts
+	// threads and opens files: where a probe cannot tell, or the server accepts and then refuses.
+	audioRetryMax = 30 * time.Second
 )
 
-var errSoundStalled = errors.New("capture: the sound server has given nothing for 2 s")
+// firstSound is how long the first packet may take: the monitor of a null sink gives nothing for its
+// first 2 s.
+const firstSound = 2 * stallTime
+
+var errSoundStalled = errors.New("capture: the sound server gives nothing")
 
 // serveAudio keeps the sound flowing. No sound server is no error: there is silence instead, one
 // warning says so, and the search goes on.
@@ -55,10 +63,20 @@ func (p *Pipeline) serveAudio() {
 	})
 
 	warned, pause := false, audioRetry
+	var blind time.Time // not before: the next pipeline without a probe that succeeded
 	for !p.isClosing() {
-		flowed, err := p.playAudio(tracks, aac)
-		if flowed {
-			warned, pause = false, audioRetry
+		wait := audioRetry
+		certain, err := probeSound(p.cfg.PulseServer)
+		if err == nil || !certain && time.Now().After(blind) {
+			var flowed bool
+			if flowed, err = p.playAudio(tracks, aac); flowed {
+				warned, pause = false, audioRetry
+			}
+			blind = time.Now().Add(pause)
+			if certain { // it accepts connections, and the pipeline failed all the same
+				wait = pause
+			}
+			pause = min(2*pause, audioRetryMax)
 		}
 		if p.isClosing() {
 			return
@@ -75,8 +93,7 @@ func (p *Pipeline) serveAudio() {
 		select {
 		case <-p.closing:
 			return
-		case <-time.After(pause):
-			pause = min(2*pause, audioRetryMax)
+		case <-time.After(wait):
 		}
 	}
 }
@@ -93,7 +110,12 @@ func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err erro
 	}
 	defer g.stopSoon()
 	var packets atomic.Uint64
+	var mu sync.Mutex // protects over, and keeps a packet under way from coming after it
+	over := false
 	defer func() { // before the stop, which a sound server that hangs holds up
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
 		for _, t := range tracks {
 			t.stop()
 		}
@@ -117,6 +139,11 @@ func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err erro
 			if !ok {
 				return
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			if over {
+				return
+			}
 			tracks[i].put(Sample{Data: data, RunningTime: at, Duration: tracks[i].frame})
 			packets.Add(1)
 		}); err != nil {
@@ -124,6 +151,9 @@ func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err erro
 		}
 	}
 	if err := g.ready(); err != nil {
+		if el, missing := g.pipeline.GetElementByName(nameSound); missing == nil {
+			undoOpen(el)
+		}
 		return false, err
 	}
 	if err := g.play(p.clock, gst.ClockTime(p.baseTime())); err != nil {
@@ -140,7 +170,7 @@ func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err erro
 				p.cfg.Log.Info("sound is captured", "device", p.cfg.PulseDevice)
 			}
 			seen, last = n, time.Now()
-		case time.Since(last) > stallTime:
+		case time.Since(last) > firstSound, seen > 0 && time.Since(last) > stallTime:
 			return false, errSoundStalled
 		}
 	}

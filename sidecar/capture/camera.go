@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/jezek/xgb/composite"
+	"github.com/jezek/xgb/damage"
 	"github.com/jezek/xgb/shm"
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
 )
-
-// maxPixels is the largest picture that is captured, 8K: beyond it somebody has made a mistake.
-const maxPixels = 7680 * 4320
 
 // slots: one is the last picture, one is read by the encoder, one is being written.
 const slots = 3
@@ -24,12 +23,14 @@ type camera struct {
 	display string
 	window  Window
 	cursor  bool
+	log     *slog.Logger
 	drawn   func() // called when the target was drawn on, by the goroutine that hears events
 
 	scr    *screen       // nil: not connected
 	gone   chan struct{} // closed when the connection ended
 	stale  atomic.Bool   // the target must be looked at again; written by the goroutine that hears events
 	target target
+	asked  asked
 	ring   []*slot
 	segs   []shm.Seg
 	old    []*slot // of another size, or of another connection; some are still read
@@ -50,6 +51,40 @@ func (t target) drawable() xproto.Drawable {
 		return xproto.Drawable(t.pixmap)
 	}
 	return xproto.Drawable(t.window)
+}
+
+// asked is what the X server was asked to do for a window, to be undone when another is captured.
+type asked struct {
+	window     xproto.Window // 0: nothing
+	damage     damage.Damage // 0: none
+	redirected bool
+}
+
+// attend asks for the events of a window, and for its own memory, and no longer for those of the window
+// before. Errors of these requests are harmless (the window may be gone) and come through the events.
+func (c *camera) attend(w xproto.Window) {
+	conn, was := c.scr.conn, c.asked
+	if was.window == w {
+		return
+	}
+	if was.window != 0 {
+		xproto.ChangeWindowAttributes(conn, was.window, xproto.CwEventMask, []uint32{xproto.EventMaskNoEvent})
+		if was.damage != 0 {
+			damage.Destroy(conn, was.damage)
+		}
+		if was.redirected {
+			composite.UnredirectWindow(conn, was.window, composite.RedirectAutomatic)
+		}
+	}
+	c.asked = asked{window: w}
+	xproto.ChangeWindowAttributes(conn, w, xproto.CwEventMask, []uint32{xproto.EventMaskStructureNotify})
+	if c.scr.damage {
+		c.asked.damage = c.scr.watchDamage(xproto.Drawable(w))
+	}
+	if c.window.set() && c.scr.composite {
+		composite.RedirectWindow(conn, w, composite.RedirectAutomatic)
+		c.asked.redirected = true
+	}
 }
 
 // shoot takes a picture into a slot that is neither shown nor read. errBusy: there is none.
@@ -98,8 +133,12 @@ func (c *camera) ensure() error {
 
 func (c *camera) connect(scr *screen) {
 	c.scr, c.gone = scr, make(chan struct{})
-	c.target = target{}
+	c.target, c.asked = target{}, asked{}
 	c.stale.Store(true)
+	if scr.renamed && c.log != nil {
+		c.log.Warn("the display is another kind of X server than the one before: what it draws is not reported, "+
+			"and pictures may be up to one frame older than needed until this program is started again", "display", c.display)
+	}
 	gone := c.gone
 	go func() {
 		defer close(gone)
@@ -139,16 +178,7 @@ func (c *camera) aim() error {
 			t.window = win
 		}
 	}
-	if t.window != c.target.window {
-		// Errors of these two are harmless and come through the events.
-		xproto.ChangeWindowAttributes(c.scr.conn, t.window, xproto.CwEventMask, []uint32{xproto.EventMaskStructureNotify})
-		if c.scr.damage {
-			c.scr.watchDamage(xproto.Drawable(t.window))
-		}
-		if c.window.set() && c.scr.composite {
-			composite.RedirectWindow(c.scr.conn, t.window, composite.RedirectAutomatic)
-		}
-	}
+	c.attend(t.window)
 	if c.target.pixmap != 0 {
 		xproto.FreePixmap(c.scr.conn, c.target.pixmap)
 	}
@@ -158,10 +188,15 @@ func (c *camera) aim() error {
 		return err
 	}
 	t.width, t.height = geo.Width, geo.Height
-	if int(t.width)*int(t.height) > maxPixels {
-		return fmt.Errorf("capture: the picture would be %dx%d, more than %d pixels", t.width, t.height, maxPixels)
+	visual := c.scr.visual
+	if c.window.set() {
+		attrs, err := xproto.GetWindowAttributes(c.scr.conn, t.window).Reply()
+		if err != nil {
+			return err
+		}
+		visual = attrs.Visual
 	}
-	if t.format, t.bytes, err = c.scr.pixels(geo.Depth); err != nil {
+	if t.format, t.bytes, err = c.scr.pixels(t.width, t.height, geo.Depth, visual); err != nil {
 		return err
 	}
 	if c.window.set() && c.scr.composite {
@@ -184,17 +219,6 @@ func (c *camera) viewable(w xproto.Window) bool {
 	return err == nil && attrs.MapState == xproto.MapStateViewable
 }
 
-// pixels says how the X server lays pixels of a depth out.
-func (s *screen) pixels(depth byte) (format string, bytes int, err error) {
-	switch bits := s.depths[depth]; {
-	case s.lsb && bits == 32 && (depth == 24 || depth == 32):
-		return "BGRx", 4, nil
-	case s.lsb && bits == 16 && depth == 16:
-		return "RGB16", 2, nil
-	}
-	return "", 0, fmt.Errorf("capture: the display's colour depth is %d: run the X server with 24 bits", depth)
-}
-
 // stride is the length of a row: both X and GStreamer pad it to four bytes.
 func (t target) stride() int { return (int(t.width)*t.bytes + 3) &^ 3 }
 
@@ -202,7 +226,7 @@ func (t target) stride() int { return (int(t.width)*t.bytes + 3) &^ 3 }
 func (c *camera) room() error {
 	c.sweep()
 	size := c.target.stride() * int(c.target.height)
-	if len(c.ring) > 0 && len(c.ring[0].data) >= size {
+	if len(c.ring) == slots && len(c.ring[0].data) >= size { // fewer: memory ran out half way
 		return nil // a smaller window fits too
 	}
 	c.retire()
@@ -223,13 +247,18 @@ func (c *camera) room() error {
 		if err == nil {
 			err = shm.AttachChecked(c.scr.conn, seg, uint32(s.shared), false).Check()
 		}
+		if err == nil && !s.common() {
+			// The number means other memory to the X server: it must not write there.
+			shm.Detach(c.scr.conn, seg)
+			err = errOtherMemory
+		}
 		s.markRemoved()
 		if err != nil {
 			s.free()
 			if errors.Is(err, io.EOF) {
 				return err
 			}
-			c.scr.shm = false // a display on another machine: pictures come through the socket
+			c.scr.shm = false // a display on another machine or in another container: pictures come through the socket
 			c.retire()
 			return c.room()
 		}
@@ -237,6 +266,8 @@ func (c *camera) room() error {
 	}
 	return nil
 }
+
+var errOtherMemory = errors.New("capture: the X server sees other shared memory")
 
 // retire puts the slots aside until nobody reads them.
 func (c *camera) retire() {

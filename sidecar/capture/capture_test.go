@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"image/jpeg"
 	"log/slog"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -222,140 +218,6 @@ func TestSlowReaderLosesOldPicturesButNeverAReference(t *testing.T) {
 	}
 }
 
-func TestThumbnailsAreSmallJPEGs(t *testing.T) {
-	t.Parallel()
-	display := testscreen.Start(t, 1280, 720)
-	testscreen.Paint(t, display, 30)
-	p := open(t, capture.Config{Display: display, ThumbnailInterval: 200 * time.Millisecond})
-	for range 2 {
-		raw := next(t, p, p.Thumbnails(), "thumbnail")
-		img, err := jpeg.Decode(bytes.NewReader(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if size := img.Bounds().Size(); size.X != 320 || size.Y != 180 {
-			t.Errorf("thumbnail is %v, want 320x180", size)
-		}
-		if len(raw) > 24<<10 {
-			t.Errorf("thumbnail has %d bytes", len(raw))
-		}
-	}
-}
-
-func TestThumbnailsOfBusyPicturesAreMadeSmaller(t *testing.T) {
-	t.Parallel()
-	display := testscreen.Start(t, 640, 360)
-	testscreen.Paint(t, display, 30)
-	usual := capture.Config{Display: display, Width: 640, Height: 360, ThumbnailInterval: 100 * time.Millisecond}
-	p := open(t, usual)
-	next(t, p, p.Thumbnails(), "thumbnail")
-	size := len(next(t, p, p.Thumbnails(), "thumbnail"))
-	p.Close()
-
-	usual.ThumbnailMaxBytes = size * 3 / 4
-	p = open(t, usual)
-	if got := len(next(t, p, p.Thumbnails(), "thumbnail")); got > usual.ThumbnailMaxBytes {
-		t.Errorf("thumbnail of %d bytes, at most %d are wanted", got, usual.ThumbnailMaxBytes)
-	}
-}
-
-func TestSoundIsCapturedOnTheSameClock(t *testing.T) {
-	t.Parallel()
-	display := testscreen.Start(t, 320, 240)
-	testscreen.Paint(t, display, 30)
-	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true, PulseServer: testscreen.Sound(t)})
-	var last capture.Sample
-	for !p.Stats().Audio { // the sound server takes a moment; until then there is silence
-		last = next(t, p, p.Audio(), "Opus packet")
-	}
-	for i := range 25 {
-		s := next(t, p, p.Audio(), "Opus packet")
-		if step := s.RunningTime - last.RunningTime; last.RunningTime > 0 && (step < 10*time.Millisecond || step > 40*time.Millisecond) {
-			t.Errorf("packet %d at %v after one at %v", i, s.RunningTime, last.RunningTime)
-		}
-		last = s
-	}
-	var video capture.Sample
-	for i := 0; i < 100 && video.RunningTime < last.RunningTime; i++ {
-		video = next(t, p, p.Video(), "access unit")
-	}
-	if d := video.RunningTime - last.RunningTime; d.Abs() > 500*time.Millisecond {
-		t.Errorf("sound is at %v when the picture is at %v", last.RunningTime, video.RunningTime)
-	}
-	if !p.Stats().Audio {
-		t.Error("stats do not say that sound flows")
-	}
-}
-
-func TestWithoutASoundServerThePictureIsCapturedWithOneWarning(t *testing.T) {
-	t.Parallel()
-	display := testscreen.Start(t, 320, 240)
-	testscreen.Paint(t, display, 30)
-	l := newLogs()
-	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true,
-		PulseServer: "unix:/nonexistent/native", Log: slog.New(l)})
-	for range 10 {
-		next(t, p, p.Video(), "access unit")
-	}
-	got := next(t, p, l.ch, "warning")
-	if !strings.Contains(got, "no sound") || !strings.Contains(got, "/nonexistent/native") {
-		t.Errorf("warning %q, want it to name the missing sound server", got)
-	}
-	if st := p.Stats(); st.Audio || st.AudioPackets != 0 {
-		t.Errorf("stats %+v, want no sound", st)
-	}
-}
-
-func TestGPUEncoderFallsBackToX264AndSaysSo(t *testing.T) {
-	t.Parallel()
-	display := testscreen.Start(t, 320, 240)
-	l := newLogs()
-	p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Encoder: capture.EncoderGPU, Log: slog.New(l)})
-	next(t, p, p.Video(), "access unit")
-	switch st := p.Stats(); {
-	case st.Encoder == capture.NameNVENC && !st.Fallback: // a machine with a GPU
-	case st.Encoder == capture.NameX264 && st.Fallback:
-		if got := next(t, p, l.ch, "warning"); !strings.Contains(got, "falling back to x264") {
-			t.Errorf("warning %q", got)
-		}
-	default:
-		t.Errorf("encoder %q, fallback %v", st.Encoder, st.Fallback)
-	}
-}
-
-func TestMissingDisplayIsNamed(t *testing.T) {
-	_, err := capture.Open(capture.Config{Display: ":4711"})
-	if err == nil || !strings.Contains(err.Error(), `cannot open X display ":4711"`) || !strings.Contains(err.Error(), "DISPLAY") {
-		t.Errorf("error %v, want it to name the display", err)
-	}
-	t.Setenv("DISPLAY", "")
-	if _, err := capture.Open(capture.Config{}); err == nil || !strings.Contains(err.Error(), "set DISPLAY") {
-		t.Errorf("error %v, want it to ask for DISPLAY", err)
-	}
-}
-
-// TestMissingPluginNamesItsDebianPackage runs this test again in a process that sees none of
-// GStreamer's plug-ins: the registry is read once per process.
-func TestMissingPluginNamesItsDebianPackage(t *testing.T) {
-	const inside = "HOTSEAT_TEST_WITHOUT_PLUGINS"
-	if display := os.Getenv(inside); display != "" {
-		_, err := capture.Open(capture.Config{Display: display})
-		var missing *capture.MissingElementError
-		if !errors.As(err, &missing) || !strings.Contains(err.Error(), "apt-get install gstreamer1.0-plugins-base") {
-			t.Errorf("error %v, want the Debian package of appsrc", err)
-		}
-		return
-	}
-	display := testscreen.Start(t, 320, 240)
-	cmd := exec.Command(os.Args[0], "-test.run=^TestMissingPluginNamesItsDebianPackage$")
-	empty := t.TempDir()
-	cmd.Env = append(os.Environ(), inside+"="+display,
-		"GST_PLUGIN_SYSTEM_PATH_1_0="+empty, "GST_PLUGIN_PATH_1_0="+empty, "GST_REGISTRY_1_0="+empty+"/registry")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
 func TestDisplayThatGoesAwayEndsTheCaptureNotTheProcess(t *testing.T) {
 	t.Parallel()
 	display, server := testscreen.StartProcess(t, 320, 240)
@@ -374,24 +236,6 @@ func TestDisplayThatGoesAwayEndsTheCaptureNotTheProcess(t *testing.T) {
 	p.Close()
 	if took := time.Since(start); took > time.Second {
 		t.Errorf("Close took %v", took)
-	}
-}
-
-func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
-	for want, cfg := range map[string]capture.Config{
-		"width is 12":           {Width: 12},
-		"even":                  {Width: 641},
-		"frame rate is 500":     {Framerate: 500},
-		"video bitrate":         {BitrateKbps: 1},
-		`encoder "quantum"`:     {Encoder: "quantum"},
-		`x264 preset "placebo"`: {Preset: "placebo"},
-		"key frame interval":    {KeyFrameInterval: time.Hour},
-		"thumbnail interval":    {ThumbnailInterval: time.Millisecond},
-		"display":               {Display: ":0 ! filesink location=/tmp/x"},
-	} {
-		if _, err := capture.Open(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: error %v, want %q in it", cfg, err, want)
-		}
 	}
 }
 

@@ -22,7 +22,8 @@ type Config struct {
 
 	// Endure keeps the stream going when the display or the window goes away or hangs: the last
 	// picture is repeated, or a dark one while there has been none, until it is back. Without it
-	// the capture ends with ErrDisplayGone or ErrStalled on Err. A window that is closed or
+	// the capture ends with ErrDisplayGone or ErrStalled on Err. One that is there and whose pictures
+	// cannot be used ends it in both cases (ErrUnfit). A window that is closed or
 	// minimised is waited for in both cases.
 	Endure bool
 
@@ -61,7 +62,8 @@ type Config struct {
 
 	Log *slog.Logger
 
-	encoders []encoder // for tests: instead of the candidates
+	encoders []encoder     // for tests: instead of the candidates
+	rest     time.Duration // for tests: instead of restLeast
 }
 
 // DefaultPreset is x264's fastest, with the deblocking filter that it leaves out put back. Measured

@@ -32,6 +32,7 @@
 // Video, audio and RTMP are GStreamer pipelines of their own on one clock with one base time, so that
 // each can fail and be replaced while the others go on.
 //
-// This is the only package of Hotseat, with the programs that import it, that needs cgo. Windows is
-// described (windowstext.go) and has not yet been run.
+// This is the only package of Hotseat, with the programs that import it, that needs cgo. It captures X
+// displays only; for Windows there is no more than a draft of the pipelines among the tests
+// (windowstext_internal_test.go).
 package capture

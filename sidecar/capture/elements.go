@@ -6,34 +6,9 @@ import (
 	"sync"
 
 	"github.com/go-gst/go-gst/gst"
-)
 
-// debianPackage says where each element that we use comes from.
-var debianPackage = map[string]string{
-	"queue":         "libgstreamer1.0-0",
-	"tee":           "libgstreamer1.0-0",
-	"appsink":       "gstreamer1.0-plugins-base",
-	"appsrc":        "gstreamer1.0-plugins-base",
-	"videoconvert":  "gstreamer1.0-plugins-base",
-	"videoscale":    "gstreamer1.0-plugins-base",
-	"videorate":     "gstreamer1.0-plugins-base",
-	"videotestsrc":  "gstreamer1.0-plugins-base",
-	"audioconvert":  "gstreamer1.0-plugins-base",
-	"audioresample": "gstreamer1.0-plugins-base",
-	"opusenc":       "gstreamer1.0-plugins-base",
-	"jpegenc":       "gstreamer1.0-plugins-good",
-	"pulsesrc":      "gstreamer1.0-plugins-good",
-	"aacparse":      "gstreamer1.0-plugins-good",
-	"flvmux":        "gstreamer1.0-plugins-good",
-	"x264enc":       "gstreamer1.0-plugins-ugly",
-	"h264parse":     "gstreamer1.0-plugins-bad",
-	"openh264enc":   "gstreamer1.0-plugins-bad",
-	"nvh264enc":     "gstreamer1.0-plugins-bad",
-	"nvcudah264enc": "gstreamer1.0-plugins-bad",
-	"vah264enc":     "gstreamer1.0-plugins-bad",
-	"rtmp2sink":     "gstreamer1.0-plugins-bad",
-	"voaacenc":      "gstreamer1.0-plugins-bad",
-}
+	"hotseat/sidecar/elements"
+)
 
 var (
 	videoElements     = []string{"appsrc", "appsink", "videoconvert", "videoscale", "videotestsrc"}
@@ -58,11 +33,11 @@ func (e *MissingElementError) Error() string {
 }
 
 // require looks the elements up in GStreamer's registry.
-func require(elements ...[]string) error {
-	for _, names := range elements {
+func require(lists ...[]string) error {
+	for _, names := range lists {
 		for _, name := range names {
 			if gst.Find(name) == nil {
-				return &MissingElementError{Element: name, Package: debianPackage[name]}
+				return &MissingElementError{Element: name, Package: elements.Package(name)}
 			}
 		}
 	}

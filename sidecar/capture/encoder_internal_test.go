@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -102,13 +103,9 @@ func TestTheLastEncoderIsOpenedAgainAFewTimes(t *testing.T) {
 	p := opened(t, nil, x264)
 	for i := range reopenings {
 		unit(t, p)
-		breakIt["error"](p.current.Load())
-		for end := time.Now().Add(10 * time.Second); p.Stats().EncoderErrs != uint64(i+1); {
-			if time.Now().After(end) {
-				t.Fatalf("failure %d was not noticed", i+1)
-			}
-			unit(t, p)
-		}
+		e := p.current.Load()
+		breakIt["error"](e)
+		eventually(t, fmt.Sprintf("the encoder to be opened again after failure %d", i+1), func() bool { return p.current.Load() != e })
 	}
 	for range 5 {
 		unit(t, p)
@@ -173,11 +170,20 @@ func TestTheStreamAdapts(t *testing.T) {
 	if _, step := rate(); step != 67*time.Millisecond {
 		t.Errorf("pictures are %v apart after asking for 15 a second", step)
 	}
+	p.phase.mu.Lock()
+	if want := p.current.Load().period(); p.phase.period != want {
+		t.Errorf("the phase lock still counts with %v, want %v", p.phase.period, want)
+	}
+	p.phase.mu.Unlock()
+	p.quality.Store(thumbnailLeast)
 	p.Adapt(Target{Width: 160, Height: 160})
 	changed(2)
 	var key Sample
 	for !key.KeyFrame || p.Stats().Width != 160 {
 		key = unit(t, p)
+	}
+	if q := p.quality.Load(); q != thumbnailQuality {
+		t.Errorf("thumbnails go on with quality %d, and their new encoder has %d", q, thumbnailQuality)
 	}
 	p.Adapt(Target{BitrateKbps: 90_000, Framerate: 1000, Width: 4000, Height: 4000})
 	changed(3)

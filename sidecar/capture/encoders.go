@@ -120,6 +120,16 @@ func candidates(wish string) []encoder {
 	return cpu
 }
 
+// installed leaves out the encoders that cannot be opened at all.
+func installed(of []encoder) (there []encoder) {
+	for _, e := range of {
+		if require(e.needs()) == nil {
+			there = append(there, e)
+		}
+	}
+	return there
+}
+
 // describe writes the encoder's part of a pipeline. has says which properties the installed
 // element has.
 func (e encoder) describe(c Config, has func(element, name string) bool) string {
@@ -160,27 +170,51 @@ func installedHas(element, name string) bool {
 // longer for five small pictures is of no use.
 const trialTime = 3 * time.Second
 
-// trials remembers what worked: drivers do not change while a process runs, and an instance opens
-// a capture for each player.
+// trialMemory is how long a failed trial is believed. Forgetting it at once would make an instance,
+// which opens a capture for each player, wait for a broken encoder each time; a machine that was only
+// busy must not lose an encoder or a size for good.
+const trialMemory = time.Minute
+
+// trials remembers what came of them. What worked is remembered for good: drivers do not change while a
+// process runs.
 var trials = struct {
 	mu   sync.Mutex
-	seen map[string]error
-}{seen: map[string]error{}}
+	seen map[string]verdict // by element and size
+}{seen: map[string]verdict{}}
+
+type verdict struct {
+	err error // nil: it works
+	at  time.Time
+}
 
 var errTrial = errors.New("capture: the encoder made nothing in a trial")
 
 // try lets the encoder encode five pictures of the wanted size and looks at the first: whether an
 // encoder is installed says little about whether it works.
 func (e encoder) try(c Config) error {
-	key := fmt.Sprintf("%s %dx%d", e.element, c.Width, c.Height)
 	trials.mu.Lock()
 	defer trials.mu.Unlock()
-	if err, ok := trials.seen[key]; ok {
-		return err
+	if v, ok := trials.seen[e.trialKey(c)]; ok && (v.err == nil || time.Since(v.at) < trialMemory) {
+		return v.err
 	}
 	err := e.trial(c)
-	trials.seen[key] = err
+	trials.seen[e.trialKey(c)] = verdict{err, time.Now()}
 	return err
+}
+
+// forgive forgets a failed trial.
+func (e encoder) forgive(c Config) {
+	trials.mu.Lock()
+	defer trials.mu.Unlock()
+	if trials.seen[e.trialKey(c)].err != nil {
+		delete(trials.seen, e.trialKey(c))
+	}
+}
+
+func (e encoder) same(as encoder) bool { return e.name == as.name && e.element == as.element }
+
+func (e encoder) trialKey(c Config) string {
+	return fmt.Sprintf("%s %s %dx%d", e.name, e.element, c.Width, c.Height)
 }
 
 func (e encoder) trial(c Config) error {

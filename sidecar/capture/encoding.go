@@ -38,24 +38,30 @@ func newEncoding(cfg Config, enc encoder, onVideo, onThumbnail func(*encoding, *
 		return nil, err
 	}
 	e := &encoding{cfg: cfg, enc: enc, graph: g, broken: make(chan error, 1), quit: make(chan struct{})}
-	for name, at := range map[string]**gst.Element{namePictures: &e.src.element, nameVideo: &e.sink, nameEncoder: &e.coder} {
-		if *at, err = g.pipeline.GetElementByName(name); err != nil {
-			return nil, fmt.Errorf("capture: element %q of the pipeline: %w", name, err)
-		}
-	}
-	if err := g.onSample(nameVideo, func(s *gst.Sample, b *gst.Buffer) { onVideo(e, s, b) }); err != nil {
-		return nil, err
-	}
-	if cfg.ThumbnailInterval > 0 {
-		if err := g.onSample(nameThumbs, func(s *gst.Sample, b *gst.Buffer) { onThumbnail(e, s, b) }); err != nil {
-			return nil, err
-		}
-	}
-	if err := g.ready(); err != nil {
+	if err := e.build(onVideo, onThumbnail); err != nil {
 		g.stopSoon()
 		return nil, err
 	}
 	return e, nil
+}
+
+// build finds the elements, attaches the callbacks and opens the encoder.
+func (e *encoding) build(onVideo, onThumbnail func(*encoding, *gst.Sample, *gst.Buffer)) (err error) {
+	g := e.graph
+	for name, at := range map[string]**gst.Element{namePictures: &e.src.element, nameVideo: &e.sink, nameEncoder: &e.coder} {
+		if *at, err = g.pipeline.GetElementByName(name); err != nil {
+			return fmt.Errorf("capture: element %q of the pipeline: %w", name, err)
+		}
+	}
+	if err := g.onSample(nameVideo, func(s *gst.Sample, b *gst.Buffer) { onVideo(e, s, b) }); err != nil {
+		return err
+	}
+	if e.cfg.ThumbnailInterval > 0 {
+		if err := g.onSample(nameThumbs, func(s *gst.Sample, b *gst.Buffer) { onThumbnail(e, s, b) }); err != nil {
+			return err
+		}
+	}
+	return g.ready()
 }
 
 // push queues a picture.

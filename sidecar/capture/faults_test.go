@@ -57,8 +57,8 @@ func TestAWindowThatIsHiddenOrClosedComesBackByItself(t *testing.T) {
 	p := open(t, cfg)
 	v := view(t, p)
 	v.sees("the placeholder before there is a window", 0x20)
-	if s := p.Stats(); s.Source != capture.SourceWaiting {
-		t.Errorf("source %q, want %q", s.Source, capture.SourceWaiting)
+	if s := p.Stats(); s.Source != capture.SourceWaiting || s.SourceGone {
+		t.Errorf("source %q, gone %v, want %q on a display that is there", s.Source, s.SourceGone, capture.SourceWaiting)
 	}
 	v.forget()
 	game := testscreen.OpenWindow(t, display, "Game", 50, 40, 320, 240, 200)
@@ -92,12 +92,15 @@ func TestADisplayThatIsKilledAndRestartedIsBackOnAir(t *testing.T) {
 	until(t, "the capture to notice", func() bool { return p.Stats().Source == capture.SourceHeld })
 	v.more(20)
 	v.sees("the last picture", 200)
+	if !p.Stats().SourceGone {
+		t.Error("a display that is killed is not said to be gone")
+	}
 	server.Restart()
 	testscreen.OpenWindow(t, server.Display, "Game", 0, 0, 320, 240, 120)
 	t.Logf("display killed and restarted: on air after %v", v.sees("the game on the other display", 120))
 	v.unbroken("while there was no display")
-	if s := p.Stats(); s.SourceLost != 1 || s.Held == 0 {
-		t.Errorf("stats %+v, want one loss and held pictures", s)
+	if s := p.Stats(); s.SourceLost != 1 || s.Held == 0 || s.SourceGone {
+		t.Errorf("stats %+v, want one loss and held pictures, and the display there", s)
 	}
 }
 

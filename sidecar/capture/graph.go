@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
@@ -16,6 +15,7 @@ import (
 type graph struct {
 	pipeline *gst.Pipeline
 	bus      *gst.Bus
+	sinks    []*app.Sink // that call back
 }
 
 // newGraph parses a description. props sets string properties: element, property, value.
@@ -60,6 +60,7 @@ func (g *graph) onSample(sink string, f func(s *gst.Sample, b *gst.Buffer)) erro
 		}
 		return gst.FlowOK
 	}})
+	g.sinks = append(g.sinks, as)
 	return nil
 }
 
@@ -91,29 +92,33 @@ func (g *graph) play(clock *gst.Clock, base gst.ClockTime) error {
 // stopTime is how long stopping may take; it takes a tenth of a second.
 const stopTime = 2 * time.Second
 
-// stopSoon ends the flow. It reports false when a thread of the pipeline does not end (a driver
-// that hangs, a sound server that is frozen): then the pipeline is left to the end of the process,
-// reachable, because go-gst would dispose of it while it runs.
+// stopSoon ends the flow and lets go of what the callbacks hold. It reports false when a thread of the
+// pipeline does not end in time (a driver that hangs, a sound server that is frozen): then the pipeline
+// is left to end when that does.
 func (g *graph) stopSoon() bool {
 	done := make(chan struct{})
+	// Until the state is reached this goroutine keeps the pipeline reachable: go-gst would dispose
+	// of it while it runs.
 	go func() {
 		defer close(done)
 		_ = g.pipeline.SetState(gst.StateNull)
+		g.release()
 	}()
 	select {
 	case <-done:
 		return true
 	case <-time.After(stopTime):
-		abandoned.mu.Lock()
-		defer abandoned.mu.Unlock()
-		abandoned.graphs = append(abandoned.graphs, g)
 		return false
 	}
 }
 
-var abandoned struct {
-	mu     sync.Mutex
-	graphs []*graph
+// release takes the callbacks off their sinks. go-gst keeps a callback in a table of the process until
+// its sink is finalised; a callback that refers to what holds the sink would keep both for ever.
+func (g *graph) release() {
+	for _, s := range g.sinks {
+		s.SetCallbacks(&app.SinkCallbacks{})
+	}
+	g.sinks = nil
 }
 
 var errEndOfStream = errors.New("capture: the stream ended by itself")

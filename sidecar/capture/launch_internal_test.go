@@ -84,11 +84,16 @@ func TestSilenceFillsExactlyWhatIsMissing(t *testing.T) {
 }
 
 func TestSecretsOfRTMPAreNotTold(t *testing.T) {
-	const key = "live_4711_sEcReT"
-	for _, address := range []string{"rtmps://user:passw0rd@host.example/app/" + key, "rtmp://host.example:1935/app/" + key + "?token=abc123"} {
+	const key, escaped, plain = "live_4711_sEcReT", "live%2F0815%20xYz", "live/0815 xYz"
+	for _, address := range []string{"rtmps://user:passw0rd@host.example/app/" + key, "rtmp://host.example:1935/app/" + key + "?token=abc123",
+		"rtmps://user:p%40ss@host.example/app/" + escaped} {
 		r := &rtmpOut{cfg: Config{RTMP: RTMP{URL: address}}}
-		said := r.redact(&MissingElementError{Element: "could not connect to " + address + " for app/" + key + " and " + key})
-		for _, secret := range []string{key, "passw0rd", "abc123"} {
+		said := r.redact(&MissingElementError{Element: "could not connect to " + address + " for app/" + key + " and " + key + ", " + escaped + " or " + plain + " of p%40ss or p@ss"})
+		secrets := []string{key, "passw0rd", "abc123"}
+		if strings.HasSuffix(address, escaped) {
+			secrets = []string{escaped, plain, "0815", "p%40ss", "p@ss"}
+		}
+		for _, secret := range secrets {
 			if strings.Contains(said, secret) {
 				t.Errorf("%q tells %q", said, secret)
 			}

@@ -18,6 +18,7 @@ type pictures struct {
 	asked   time.Duration // since when, clock
 	retry   time.Duration // not before, clock
 	fresh   time.Duration // when the last picture came, clock
+	busy    time.Duration // since when every slot has been read, clock; 0: one is free
 	lost    time.Duration // when the source was lost, clock; 0: it is there
 	why     error
 }
@@ -36,12 +37,17 @@ func (p *Pipeline) servePictures() {
 	p.meter.update(func(st *Stats) { st.Source = SourceWaiting })
 	defer s.release()
 
-	grid := p.baseTime()
+	grid, step := p.baseTime(), p.current.Load().period()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for first := true; ; first = false {
 		e := p.current.Load()
 		period := e.period()
+		if period != step && p.phase != nil {
+			grid += p.phase.offset() // it goes on from where it stands, so that time never runs back
+			p.phase.setPeriod(period)
+		}
+		step = period
 		if !first {
 			grid += period
 		}
@@ -119,12 +125,10 @@ func (s *pictures) collect(results <-chan shot, wait time.Duration) bool {
 	s.pending = false
 	now := s.p.now()
 	if r.err != nil {
-		if !errors.Is(r.err, errBusy) {
-			s.retry = now + searchPause
-			s.lose(r.err)
-		}
+		s.refused(r.err, now)
 		return false
 	}
+	s.busy = 0
 	if s.last != nil {
 		s.last.shown.Store(false)
 	}
@@ -136,8 +140,25 @@ func (s *pictures) collect(results <-chan shot, wait time.Duration) bool {
 		s.p.cfg.Log.Info("the picture is back", "away", away.Round(time.Millisecond))
 		s.p.meter.update(func(st *Stats) { st.SourceAway = away })
 	}
-	s.p.meter.update(func(st *Stats) { st.Source, st.SourceErr = SourceLive, "" })
+	s.p.meter.update(func(st *Stats) { st.Source, st.SourceErr, st.SourceGone = SourceLive, "", false })
 	return true
+}
+
+// refused decides what an error of the camera means. For a moment every slot may be in use; for longer
+// something holds on to them, and viewers see a still picture as with any other loss.
+func (s *pictures) refused(err error, now time.Duration) {
+	if errors.Is(err, errBusy) {
+		if s.busy == 0 {
+			s.busy = now
+		}
+		if now-s.busy <= stallTime {
+			return
+		}
+	} else {
+		s.busy = 0
+	}
+	s.retry = now + searchPause
+	s.lose(err)
 }
 
 // lose notes that the source is not there.
@@ -152,7 +173,8 @@ func (s *pictures) lose(err error) {
 		s.p.cfg.Log.Warn("no picture: the last one is repeated until it is back", "reason", err)
 		s.p.meter.update(func(st *Stats) { st.SourceLost++ })
 	}
-	s.p.meter.update(func(st *Stats) { st.Source, st.SourceErr = state, err.Error() })
+	gone := errors.Is(err, ErrDisplayGone)
+	s.p.meter.update(func(st *Stats) { st.Source, st.SourceErr, st.SourceGone = state, err.Error(), gone })
 }
 
 // endure decides what a missing picture means; false ends the capture.
@@ -160,6 +182,10 @@ func (s *pictures) endure() bool {
 	p := s.p
 	if s.pending && s.lost == 0 && p.now()-s.asked > stallTime {
 		s.lose(ErrStalled)
+	}
+	if s.lost != 0 && errors.Is(s.why, ErrUnfit) { // waiting will not mend it
+		p.fail(s.why)
+		return false
 	}
 	if p.cfg.Endure || s.lost == 0 || p.isClosing() {
 		return true

@@ -37,11 +37,12 @@ type Pipeline struct {
 	errs   chan error
 	meter  meter
 
-	keyWanted chan struct{} // a key frame is wanted; capacity 1
-	adapted   chan struct{} // want was changed; capacity 1
-	closing   chan struct{} // closed by Close
-	shotsDone chan struct{} // closed when the camera's goroutine has ended
-	wg        sync.WaitGroup
+	keyWanted chan struct{}  // a key frame is wanted; capacity 1
+	adapted   chan struct{}  // want was changed; capacity 1
+	closing   chan struct{}  // closed by Close
+	shotsDone chan struct{}  // closed when the camera's goroutine has ended
+	pictures  sync.WaitGroup // what pushes to an encoder or replaces it
+	wg        sync.WaitGroup // the rest
 
 	mu      sync.Mutex // protects the three below
 	base    gst.ClockTime
@@ -63,7 +64,13 @@ func Open(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := open(cfg, screen)
+	if !cfg.Window.set() {
+		err = screen.fit()
+	}
+	var p *Pipeline
+	if err == nil {
+		p, err = open(cfg, screen)
+	}
 	if err != nil {
 		screen.close()
 		return nil, err
@@ -86,7 +93,6 @@ func open(cfg Config, screen *screen) (*Pipeline, error) {
 		shotsDone: make(chan struct{}),
 		want:      Target{BitrateKbps: cfg.BitrateKbps, Framerate: cfg.Framerate, Width: cfg.Width, Height: cfg.Height},
 	}
-	p.quality.Store(thumbnailQuality)
 	wanted := [][]string{videoElements}
 	if cfg.ThumbnailInterval > 0 {
 		wanted = append(wanted, thumbnailElements)
@@ -118,11 +124,11 @@ func open(cfg Config, screen *screen) (*Pipeline, error) {
 		if screen.damage {
 			p.phase = newPhaseLock(e.period())
 			drawn = func() { p.phase.noteDrawing(p.now()) }
-		} else {
+		} else if !screen.renamed { // the camera warns of that
 			cfg.Log.Warn("the display has no DAMAGE extension: pictures may be up to one frame older than needed")
 		}
 	}
-	p.camera = &camera{display: cfg.Display, window: cfg.Window, cursor: cfg.Cursor, drawn: drawn}
+	p.camera = &camera{display: cfg.Display, window: cfg.Window, cursor: cfg.Cursor, log: cfg.Log, drawn: drawn}
 	p.camera.connect(screen)
 	return p, nil
 }
@@ -143,8 +149,8 @@ func (p *Pipeline) Start() error {
 		close(p.shotsDone)
 		return err
 	}
-	p.wg.Go(p.supervise)
-	p.wg.Go(p.servePictures)
+	p.pictures.Go(p.supervise)
+	p.pictures.Go(p.servePictures)
 	if p.cfg.Audio {
 		p.wg.Go(p.serveAudio)
 	}
@@ -164,7 +170,7 @@ func (p *Pipeline) Audio() <-chan Sample { return p.audio }
 // Thumbnails gives JPEG pictures.
 func (p *Pipeline) Thumbnails() <-chan []byte { return p.thumbs }
 
-// Err gives the failure that ended the capture, at most one: ErrDisplayGone, ErrStalled or
+// Err gives the failure that ended the capture, at most one: ErrDisplayGone, ErrStalled, ErrUnfit or
 // ErrNoEncoder.
 func (p *Pipeline) Err() <-chan error { return p.errs }
 
@@ -207,10 +213,11 @@ func (p *Pipeline) Close() {
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			p.wg.Wait()
+			p.pictures.Wait()
 			p.current.Load().close()
 			<-p.shotsDone
 			p.camera.release()
+			p.wg.Wait() // last: a frozen sound server may hold it up
 		}()
 		select {
 		case <-stopped:
@@ -290,9 +297,8 @@ func (p *Pipeline) firstEncoding(cfg Config) (*encoding, error) {
 			if e, err = newEncoding(cfg, enc, p.onVideo, p.onThumbnail); err == nil {
 				if enc.name != firstName(cfg) {
 					p.cfg.Log.Warn("falling back to "+enc.name, "wanted", cfg.Encoder, "reason", errors.Join(reasons...))
-					p.meter.update(func(s *Stats) { s.Fallback = true })
 				}
-				p.candidates = p.candidates[i:]
+				p.candidates = installed(p.candidates[i:])
 				return e, nil
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
+
+	"hotseat/sidecar/elements"
 )
 
 // RTMP says where the stream goes besides the channels of Pipeline.
@@ -241,11 +243,14 @@ func (r *rtmpOut) redact(err error) string {
 		return text
 	}
 	secrets := []string{u.RawQuery}
-	path := strings.Trim(u.Path, "/")
-	secrets = append(secrets, path, path[strings.LastIndexByte(path, '/')+1:])
+	for _, path := range []string{u.EscapedPath(), u.Path} { // as given, and as it is sent
+		path = strings.Trim(path, "/")
+		secrets = append(secrets, path, path[strings.LastIndexByte(path, '/')+1:])
+	}
 	if u.User != nil {
 		if password, ok := u.User.Password(); ok {
-			secrets = append(secrets, password)
+			_, escaped, _ := strings.Cut(u.User.String(), ":")
+			secrets = append(secrets, password, escaped)
 		}
 	}
 	for _, secret := range secrets {
@@ -287,7 +292,7 @@ func findAAC(c Config) (aacEncoder, error) {
 		reasons = append(reasons, err)
 	}
 	if len(reasons) == 0 {
-		return aacEncoder{}, &MissingElementError{Element: "voaacenc", Package: debianPackage["voaacenc"]}
+		return aacEncoder{}, &MissingElementError{Element: "voaacenc", Package: elements.Package("voaacenc")}
 	}
 	return aacEncoder{}, fmt.Errorf("capture: no AAC encoder works: %w", errors.Join(reasons...))
 }

@@ -19,17 +19,24 @@ import (
 // ErrDisplayGone is what Err gives when the X server went away and Config.Endure is not set.
 var ErrDisplayGone = errors.New("capture: the X display has gone away")
 
+const extDamage = "DAMAGE"
+
 // screen is a connection to the display with the extensions that it has.
 type screen struct {
 	conn   *xgb.Conn
 	root   xproto.Window
-	depths map[byte]byte // bits a pixel takes in memory, by depth
-	lsb    bool          // pixels are little-endian
+	depths map[byte]byte                 // bits a pixel takes in memory, by depth
+	lsb    bool                          // pixels are little-endian
+	masks  map[xproto.Visualid][3]uint32 // where red, green and blue are
+	size   [2]uint16                     // of the root, when the connection was made
+	depth  byte                          // of the root
+	visual xproto.Visualid               // of the root
 
 	damage    bool // the display reports when it is drawn on
 	shm       bool // pictures come through shared memory
 	composite bool // windows can be captured though others cover them
 	cursor    bool // the pointer's picture can be asked for
+	renamed   bool // DAMAGE is there and cannot be used: see decoders
 
 	once sync.Once
 }
@@ -51,7 +58,14 @@ func dialScreen(display string) (*screen, error) {
 		return nil, fmt.Errorf("capture: cannot open X display %q: %w: is the X server running, and is DISPLAY right?", shown, err)
 	}
 	setup := xproto.Setup(conn)
-	s := &screen{conn: conn, root: setup.DefaultScreen(conn).Root, depths: map[byte]byte{}, lsb: setup.ImageByteOrder == xproto.ImageOrderLSBFirst}
+	root := setup.DefaultScreen(conn)
+	s := &screen{conn: conn, root: root.Root, depths: map[byte]byte{}, lsb: setup.ImageByteOrder == xproto.ImageOrderLSBFirst,
+		masks: map[xproto.Visualid][3]uint32{}, size: [2]uint16{root.WidthInPixels, root.HeightInPixels}, depth: root.RootDepth, visual: root.RootVisual}
+	for _, d := range root.AllowedDepths {
+		for _, v := range d.Visuals {
+			s.masks[v.VisualId] = [3]uint32{v.RedMask, v.GreenMask, v.BlueMask}
+		}
+	}
 	for _, f := range setup.PixmapFormats {
 		s.depths[f.Depth] = f.BitsPerPixel
 	}
@@ -77,7 +91,7 @@ func (s *screen) init() {
 		_, err := xfixes.QueryVersion(s.conn, 5, 0).Reply()
 		s.cursor = err == nil
 	}
-	if s.cursor && s.use("DAMAGE", damage.Init) == nil { // DAMAGE needs XFIXES
+	if s.cursor && s.use(extDamage, damage.Init) == nil { // DAMAGE needs XFIXES
 		_, err := damage.QueryVersion(s.conn, 1, 1).Reply()
 		s.damage = err == nil
 	}
@@ -95,10 +109,16 @@ func (s *screen) init() {
 // errors into maps of xgb that belong to the whole process and have no lock, while other
 // connections read them: a second Init could end the process. So it is called once, and later
 // connections are only told the opcodes.
+//
+// An X server of another kind may number events differently, and those cannot be decoded then. DAMAGE is
+// useless without its events. The others are used for their replies only, and what goes wrong with them
+// is told by errors of the core protocol, whose numbers are fixed.
 var decoders = struct {
 	mu   sync.Mutex
-	seen map[string][2]byte // first event and first error, which the decoders were registered for
-}{seen: map[string][2]byte{}}
+	seen map[string]byte // first event, which the decoders were registered for
+}{seen: map[string]byte{}}
+
+var errRenamed = errors.New("capture: an earlier X server of this process numbered its events differently")
 
 func (s *screen) use(name string, init func(*xgb.Conn) error) error {
 	reply, err := xproto.QueryExtension(s.conn, uint16(len(name)), name).Reply()
@@ -108,19 +128,19 @@ func (s *screen) use(name string, init func(*xgb.Conn) error) error {
 	if !reply.Present {
 		return fmt.Errorf("the X server has no extension %s", name)
 	}
-	numbers := [2]byte{reply.FirstEvent, reply.FirstError}
 	decoders.mu.Lock()
 	defer decoders.mu.Unlock()
-	seen, ok := decoders.seen[name]
+	first, ok := decoders.seen[name]
 	if !ok {
 		if err := init(s.conn); err != nil {
 			return err
 		}
-		decoders.seen[name] = numbers
+		decoders.seen[name] = reply.FirstEvent
 		return nil
 	}
-	if seen != numbers {
-		return errors.New("another X server of this process numbers its events differently")
+	if name == extDamage && first != reply.FirstEvent {
+		s.renamed = true
+		return errRenamed
 	}
 	s.conn.ExtLock.Lock()
 	defer s.conn.ExtLock.Unlock()
@@ -128,13 +148,16 @@ func (s *screen) use(name string, init func(*xgb.Conn) error) error {
 	return nil
 }
 
-// watchDamage asks to be told when d is drawn on.
-func (s *screen) watchDamage(d xproto.Drawable) {
+// watchDamage asks to be told when d is drawn on; 0: that was not possible.
+func (s *screen) watchDamage(d xproto.Drawable) damage.Damage {
 	// NonEmpty: one event when the first rectangle is drawn after damage was cleared. The
 	// other levels send one per rectangle, thousands a second for some games.
-	if id, err := damage.NewDamageId(s.conn); err == nil {
-		damage.Create(s.conn, id, d, damage.ReportLevelNonEmpty)
+	id, err := damage.NewDamageId(s.conn)
+	if err != nil {
+		return 0
 	}
+	damage.Create(s.conn, id, d, damage.ReportLevelNonEmpty)
+	return id
 }
 
 // settle is the pause before damage is cleared and reported anew. A game draws a frame in many strokes,

@@ -95,6 +95,15 @@ func (s *slot) markRemoved() {
 	}
 }
 
+// common says that somebody besides this process has the segment mapped. An X server in another IPC
+// namespace (a container that shares /tmp/.X11-unix, ssh -X) attaches what has the same number there,
+// which may be the memory of another program.
+func (s *slot) common() bool {
+	var about unix.SysvShmDesc
+	_, err := unix.SysvShmCtl(s.shared, unix.IPC_STAT, &about)
+	return err == nil && about.Nattch >= 2
+}
+
 // idle says that nobody reads the picture.
 func (s *slot) idle() bool { return C.hotseat_readers(s.readers) == 0 }
 

@@ -26,6 +26,7 @@ type Stats struct {
 
 	Source      string        // SourceLive, SourceHeld or SourceWaiting
 	SourceErr   string        // why it is not live
+	SourceGone  bool          // the X server itself cannot be reached; a window that is missing or minimised is not that
 	SourceLost  uint64        // times that it was lost
 	SourceAway  time.Duration // how long it was away the last time
 	Held        uint64        // pictures that were repeated because no other was to be had in time

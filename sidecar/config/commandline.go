@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -21,31 +22,49 @@ type commandLine struct {
 var secretFlags = map[string]string{"auth-token": "IVS_STAGE_TOKEN", "stream-key": "STREAM_KEY"}
 
 // HideSecrets takes secrets out of arguments, so that a program can start itself again without
-// them: into variables, which only the same user reads. moved is nil when there were none. The
-// command of a game, after "--", is not looked at.
+// them: into variables, which only the same user reads. moved is nil when there were none. It stops
+// where the parser does: at "--", or at the first word that is neither a flag nor the value of one,
+// so that a game's own arguments stay the game's.
 func HideSecrets(args []string) (clean []string, moved map[string]string) {
-	for i := 0; i < len(args); i++ {
+	known := (&reader{Source: Source{Usage: io.Discard}}).flags(&commandLine{})
+	i := 0
+	if len(args) > 0 && args[0] == "run" {
+		clean, i = append(clean, args[0]), 1
+	}
+	for ; i < len(args); i++ {
+		// As package flag has it: one dash or two, and a dash alone is no flag.
 		name, value, inline := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(args[i], "-"), "-"), "=")
+		f := known.Lookup(name)
+		if args[i] == "--" || !strings.HasPrefix(args[i], "-") || f == nil {
+			break
+		}
+		takesNext := !inline && !isBool(f) && i+1 < len(args)
 		variable, secret := secretFlags[name]
 		switch {
-		case args[i] == "--":
-			return append(clean, args[i:]...), moved
-		case !secret || !strings.HasPrefix(args[i], "-"):
-			clean = append(clean, args[i])
-			continue
-		case !inline && i+1 == len(args): // without its value: the parser says so
-			clean = append(clean, args[i])
-			continue
-		case !inline:
+		case secret && inline:
+		case secret && takesNext:
 			i++
 			value = args[i]
+		case takesNext:
+			clean = append(clean, args[i], args[i+1])
+			i++
+			continue
+		default: // also a secret without its value: the parser says so
+			clean = append(clean, args[i])
+			continue
 		}
 		if moved == nil {
 			moved = map[string]string{}
 		}
 		moved[variable] = value
 	}
-	return clean, moved
+	return append(clean, args[i:]...), moved
+}
+
+// isBool: a flag that takes no value from the next word (flag.Value).
+func isBool(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
 }
 
 func (r *reader) parse() (c commandLine, err error) {
@@ -53,6 +72,27 @@ func (r *reader) parse() (c commandLine, err error) {
 	if len(args) > 0 && args[0] == "run" {
 		args, run = args[1:], true
 	}
+	fs := r.flags(&c)
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return c, ErrHelp
+	case err != nil:
+		return c, fmt.Errorf("%w: %w", ErrUsage, err)
+	case run && fs.NArg() == 0:
+		fs.Usage()
+		return c, fmt.Errorf("%w: run needs the game's command: hotseat-sidecar run -- ./game", ErrUsage)
+	case run:
+		game := fs.Args()
+		c.set = append(c.set, func(cfg *Config) { cfg.Game = game })
+	case fs.NArg() > 0:
+		fs.Usage()
+		return c, fmt.Errorf("%w: unexpected argument %q", ErrUsage, fs.Arg(0))
+	}
+	return c, nil
+}
+
+// flags are all that the program has; parsing them fills c in.
+func (r *reader) flags(c *commandLine) *flag.FlagSet {
 	fs := flag.NewFlagSet("hotseat-sidecar", flag.ContinueOnError)
 	fs.SetOutput(r.Usage)
 	fs.Usage = func() { writeUsage(fs) }
@@ -144,23 +184,7 @@ func (r *reader) parse() (c commandLine, err error) {
 		set(func(c *Config) { c.LogFormat = v })
 		return nil
 	})
-
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return c, ErrHelp
-	case err != nil:
-		return c, fmt.Errorf("%w: %w", ErrUsage, err)
-	case run && fs.NArg() == 0:
-		fs.Usage()
-		return c, fmt.Errorf("%w: run needs the game's command: hotseat-sidecar run -- ./game", ErrUsage)
-	case run:
-		game := fs.Args()
-		set(func(c *Config) { c.Game = game })
-	case fs.NArg() > 0:
-		fs.Usage()
-		return c, fmt.Errorf("%w: unexpected argument %q", ErrUsage, fs.Arg(0))
-	}
-	return c, nil
+	return fs
 }
 
 func writeUsage(fs *flag.FlagSet) {
@@ -170,7 +194,7 @@ usage: hotseat-sidecar [flags]
        hotseat-sidecar run [flags] -- game [arguments]
 
 With run it starts the game, too: it restarts only the broadcast, ends with the game, and with the
-game's exit code.
+game's exit code. What the game leaves running is ended. Flags after the game are the game's own.
 
 Every flag has an environment variable, in brackets; the flag wins, then the variable, then the
 file of --config, whose settings are the variables in lower case. The display is $DISPLAY, the sound
@@ -179,6 +203,7 @@ server $PULSE_SERVER. HOTSEAT_SESSION, HOTSEAT_EVENTS_URL, HOTSEAT_EVENTS_HOST, 
 HOTSEAT_BRIDGE_ADDR and HOTSEAT_BRIDGE_SOCKET are where the game can hear it. HOTSEAT_NICE (default 5)
 is how far the broadcast steps back for the game. HOTSEAT_WINDOW_TITLE, HOTSEAT_WINDOW_ID and
 HOTSEAT_WINDOW_PID show one window instead of the display, HOTSEAT_CURSOR=true the pointer in it.
+HOTSEAT_AUDIO_DEVICE is another PulseAudio source than what the default sink plays.
 
 A broadcast that dies is started again. Exit codes:
   0   ended in good order, by SIGTERM or SIGINT

@@ -65,6 +65,7 @@ type Config struct {
 	AudioBitrate             int // bit/s
 	QueueFrames              int // pictures that may wait for the network
 	Audio                    bool
+	AudioDevice              string // PulseAudio's name of a source; "": what the default sink plays
 	Debug                    bool
 
 	Display Display
@@ -181,6 +182,7 @@ func (r *reader) environment() Config {
 		AudioBitrate:     r.positive("AUDIO_BITRATE", r.get("AUDIO_BITRATE"), 128_000),
 		QueueFrames:      r.queue(r.get("QUEUE_BUFFER_SIZE")),
 		Audio:            truth(r.get("ENABLE_AUDIO"), true),
+		AudioDevice:      r.get("HOTSEAT_AUDIO_DEVICE"),
 		Debug:            truth(r.get("DEBUG_PIPELINE"), false),
 		Display: Display{
 			WindowTitle: r.get("HOTSEAT_WINDOW_TITLE"),
@@ -254,6 +256,9 @@ func (c Config) check() error {
 	}
 	if c.VideoBitrateKbps < 100 {
 		bad("%d kbit/s of video is too little for a picture: VIDEO_BITRATE is in kbit/s, at least 100", c.VideoBitrateKbps)
+	}
+	if len(c.AudioDevice) > maxText {
+		bad("the name of the sound device is longer than %d characters (HOTSEAT_AUDIO_DEVICE)", maxText)
 	}
 	if c.Audio && c.AudioBitrate > maxAudioBitrate {
 		bad("%d bit/s of audio: an IVS stage takes at most %d (AUDIO_BITRATE)", c.AudioBitrate, maxAudioBitrate)

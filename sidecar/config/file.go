@@ -19,11 +19,15 @@ var variables = []string{
 	"ENCODER_TYPE", "VIDEO_WIDTH", "VIDEO_HEIGHT", "VIDEO_FRAMERATE", "VIDEO_BITRATE", "AUDIO_BITRATE", "QUEUE_BUFFER_SIZE",
 	"ENABLE_AUDIO", "DEBUG_PIPELINE", "HOTSEAT_ADAPT", "HOTSEAT_NICE", "HOTSEAT_HEALTH_ADDR", "HOTSEAT_LOG_FORMAT", "HOTSEAT_SUPERVISE",
 	"HOTSEAT_SESSION", "HOTSEAT_EVENTS_URL", "HOTSEAT_EVENTS_HOST", "HOTSEAT_EVENTS_TOKEN", "HOTSEAT_EVENTS_TOKEN_FILE",
-	"HOTSEAT_WINDOW_TITLE", "HOTSEAT_WINDOW_ID", "HOTSEAT_WINDOW_PID", "HOTSEAT_CURSOR", "HOTSEAT_API_URL", "HOTSEAT_BRIDGE_ADDR", "HOTSEAT_BRIDGE_SOCKET",
+	"HOTSEAT_WINDOW_TITLE", "HOTSEAT_WINDOW_ID", "HOTSEAT_WINDOW_PID", "HOTSEAT_CURSOR", "HOTSEAT_AUDIO_DEVICE", "HOTSEAT_API_URL", "HOTSEAT_BRIDGE_ADDR", "HOTSEAT_BRIDGE_SOCKET",
 }
 
-// Secrets are the variables that a game has no use for and must not see.
-var Secrets = []string{"IVS_STAGE_TOKEN", "STREAM_KEY", "HOTSEAT_EVENTS_TOKEN"}
+// Secrets are the variables that a game has no use for and must not see: those that hold secrets,
+// and those that say where they lie.
+var Secrets = []string{
+	"IVS_STAGE_TOKEN", "STREAM_KEY", "HOTSEAT_EVENTS_TOKEN",
+	"IVS_STAGE_TOKEN_FILE", "STREAM_KEY_FILE", "HOTSEAT_EVENTS_TOKEN_FILE", "HOTSEAT_SIDECAR_CONFIG",
+}
 
 // readSettingsFile reads a TOML file without tables: one vocabulary for three places.
 func (r *reader) readSettingsFile(path string) error {

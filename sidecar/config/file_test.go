@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"reflect"
@@ -131,6 +132,11 @@ func TestSecretsAreTakenOutOfTheCommandLine(t *testing.T) {
 		{"--auth-token", "--auth-token", "map[]"},
 		{"run --auth-token s1 -- game --auth-token mine", "run -- game --auth-token mine", "map[IVS_STAGE_TOKEN:s1]"},
 		{"auth-token s1", "auth-token s1", "map[]"},
+		{"run ./g.sh --stream-key abc", "run ./g.sh --stream-key abc", "map[]"},
+		{"run --auth-token s1 --width 640 --debug ./g.sh --stream-key abc", "run --width 640 --debug ./g.sh --stream-key abc", "map[IVS_STAGE_TOKEN:s1]"},
+		{"run --no-audio=true --config auth-token ./g.sh -auth-token x", "run --no-audio=true --config auth-token ./g.sh -auth-token x", "map[]"},
+		{"run --no-audio --stream-key -- -- ./g.sh", "run --no-audio -- ./g.sh", "map[STREAM_KEY:--]"},
+		{"--fly --auth-token s1", "--fly --auth-token s1", "map[]"}, // the parser refuses it
 	} {
 		clean, moved := config.HideSecrets(strings.Fields(row.args))
 		if got := strings.Join(clean, " "); got != row.clean || fmt.Sprint(moved) != row.moved {
@@ -145,6 +151,17 @@ func TestTheGamesCommandFollowsRun(t *testing.T) {
 		if err != nil || c.Width != 640 || !slices.Equal(c.Game, []string{"./game", "-w", "--x", "y"}) {
 			t.Errorf("%s: %v, %+v", args, err, c)
 		}
+	}
+}
+
+func TestEveryVariableOfASecretIsKeptFromTheGame(t *testing.T) {
+	for _, name := range []string{"IVS_STAGE_TOKEN", "STREAM_KEY", "HOTSEAT_EVENTS_TOKEN"} {
+		if !slices.Contains(config.Secrets, name) || !slices.Contains(config.Secrets, name+"_FILE") {
+			t.Errorf("%s or %s_FILE is not among %q", name, name, config.Secrets)
+		}
+	}
+	if !slices.Contains(config.Secrets, "HOTSEAT_SIDECAR_CONFIG") {
+		t.Error("the game is told where the file of settings lies")
 	}
 }
 
@@ -171,6 +188,24 @@ func TestFilesOfSettingsSayWhatIsWrong(t *testing.T) {
 	if err != nil || c.Width != 1280 || c.Audio || len(warnings) != 1 {
 		t.Errorf("%v %q %+v", err, warnings, c)
 	}
+}
+
+func FuzzHidingSecretsLeavesTheGameAlone(f *testing.F) {
+	f.Add("run ./g.sh --stream-key abc")
+	f.Add("run --auth-token s1 --width 640 -- g --auth-token mine")
+	f.Add("run --no-audio=1 --debug -stream-key --width 640 g")
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Fields(line)
+		before, _, err := loadWith(nil, good(nil), args...)
+		if errors.Is(err, config.ErrUsage) || errors.Is(err, config.ErrHelp) {
+			return
+		}
+		clean, moved := config.HideSecrets(slices.Clone(args))
+		after, _, _ := loadWith(nil, good(nil), clean...)
+		if !slices.Equal(before.Game, after.Game) || before.Width != after.Width {
+			t.Errorf("%q became %q and %v", args, clean, moved)
+		}
+	})
 }
 
 func FuzzFilesOfSettings(f *testing.F) {

@@ -27,10 +27,7 @@ func (r *Reporter) Handler() http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(report) // whoever asked is gone
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", metricsType)
-		_, _ = w.Write(r.metrics())
-	})
+	mux.Handle("GET /metrics", r.metrics())
 	return mux
 }
 

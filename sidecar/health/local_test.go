@@ -64,7 +64,7 @@ func TestThisMachineCanAskHowTheBroadcastIs(t *testing.T) {
 	code, body := get("/metrics")
 	for _, want := range []string{
 		"hotseat_sidecar_live 0", "hotseat_sidecar_frames_total 7", "hotseat_sidecar_restarts_total 2", "hotseat_sidecar_loss_ratio 0.015",
-		"hotseat_sidecar_rtt_seconds 0.02", "hotseat_sidecar_target_bits_per_second 4e+06", "process_resident_memory_bytes", "go_goroutines",
+		"hotseat_sidecar_rtt_seconds 0.02", "hotseat_sidecar_target_bits_per_second 4e+06", "process_resident_memory_bytes", "process_open_fds", "go_goroutines",
 	} {
 		if code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("metrics lack %q", want)

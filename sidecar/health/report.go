@@ -15,7 +15,7 @@ type Reading struct {
 	RTTMs    float64
 	Loss     float64 // percent
 	KeyFrame time.Time
-	Encoder  string // "x264", "nvenc"
+	Encoder  string // "x264", "openh264", "nvenc", "va"
 	Fallback bool
 	Restarts int // of the program that broadcasts, and of its way to the stage
 

@@ -16,4 +16,7 @@
 //     environment.
 //   - The game is started first, gets no signal but the end of the whole, and is waited for, not
 //     watched: nothing that happens to the broadcast touches it.
+//   - No process of the game outlives the supervisor's orderly end, however it was forked: the
+//     supervisor is their subreaper, sends SIGTERM to all of them, and SIGKILL to what stays. A game
+//     is over when its first process is; what that leaves running is ended.
 package supervise

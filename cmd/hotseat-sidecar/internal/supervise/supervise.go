@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
 	"time"
@@ -21,13 +22,8 @@ const (
 	backMost = 30 * time.Second
 	// stable: a worker that lived so long was well, and its death is a first one.
 	stable = 20 * time.Second
-	// gameGrace is for a game to save and leave. The broadcast shows it to the end.
-	gameGrace = 8 * time.Second
-	// interruptGrace: Ctrl-C in a terminal reaches the game without us. One that was meant for us
-	// alone is passed on after this time.
-	interruptGrace = time.Second
 	// workerGrace is for DELETE and for the encoder; a worker ends itself within 2 s. Together
-	// with the game's it fits the 10 s that service and container managers wait before SIGKILL.
+	// with gameGrace it fits the 10 s that service and container managers wait before SIGKILL.
 	workerGrace = 2500 * time.Millisecond
 )
 
@@ -40,7 +36,7 @@ const cannotStart = 127
 
 // Config of a Supervisor.
 type Config struct {
-	Program     string   // path of the worker
+	Command     []string // that becomes the worker, without its last argument, "broadcast"
 	Environment []string // of the worker
 	Settings    any      // of the worker, as JSON
 	Sockets     []Socket
@@ -72,18 +68,24 @@ func New(cfg Config) *Supervisor {
 
 // Run runs until a signal says stop, the game ends, or (without a game) a worker ends for
 // good; and returns the exit code for the program. Workers are tied to the life of the thread that it
-// keeps for itself.
+// keeps for itself. With a game it takes the exit status of every child of this process that it did
+// not start itself.
 func (s *Supervisor) Run(signals <-chan os.Signal) int {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var gameDone chan error // nil: there is no game
+	var gameDone <-chan error    // nil: there is no game
+	var orphans <-chan os.Signal // nil likewise
 	if s.cfg.Game != nil {
-		if err := s.cfg.Game.Start(); err != nil {
+		ended, err := s.startGame()
+		if err != nil {
 			s.log.Error("the game cannot be started", "reason", err)
 			return cannotStart
 		}
-		gameDone = make(chan error, 1)
-		go func() { gameDone <- s.cfg.Game.Wait() }()
+		gameDone = ended
+		orphan := make(chan os.Signal, 1) // one that waits is enough: reapOrphans takes all
+		signal.Notify(orphan, childEnded)
+		defer signal.Stop(orphan)
+		orphans = orphan
 	}
 	restart := time.NewTimer(0)
 	defer restart.Stop()
@@ -100,8 +102,11 @@ func (s *Supervisor) Run(signals <-chan os.Signal) int {
 		case err := <-gameDone:
 			code := exitCode(err)
 			s.log.Info("the game ended", "code", code)
+			s.endRest(signals)
 			s.endWorker(signals)
 			return code
+		case <-orphans:
+			reapOrphans(s.own()...)
 		case err := <-died:
 			if code, final := s.died(err, restart); final && s.cfg.Game == nil {
 				return code
@@ -162,30 +167,6 @@ func (s *Supervisor) end(sig os.Signal, signals <-chan os.Signal, gameDone <-cha
 	}
 	s.endWorker(signals)
 	return code
-}
-
-func (s *Supervisor) endGame(sig os.Signal, signals <-chan os.Signal, gameDone <-chan error) int {
-	game := s.cfg.Game.Process
-	ask := time.NewTimer(0)
-	if sig == os.Interrupt {
-		ask.Reset(interruptGrace)
-	}
-	defer ask.Stop()
-	limit := time.NewTimer(gameGrace)
-	defer limit.Stop()
-	for {
-		select {
-		case err := <-gameDone:
-			return exitCode(err)
-		case <-ask.C:
-			_ = game.Signal(syscall.SIGTERM)
-		case <-limit.C:
-			s.log.Warn("the game does not end, killing it", "after", gameGrace)
-			_ = game.Kill()
-		case <-signals: // somebody is in a hurry
-			_ = game.Kill()
-		}
-	}
 }
 
 func (s *Supervisor) endWorker(signals <-chan os.Signal) {

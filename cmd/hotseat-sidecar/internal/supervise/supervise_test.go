@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,8 +68,12 @@ type rig struct {
 	code    chan int
 }
 
-func supervised(t *testing.T, task string) *rig {
+func supervised(t *testing.T, task string, game ...string) *rig {
 	t.Helper()
+	var cmd *exec.Cmd
+	if game != nil {
+		cmd = exec.Command(game[0], game[1:]...)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -76,9 +81,9 @@ func supervised(t *testing.T, task string) *rig {
 	t.Cleanup(func() { l.Close() })
 	r := &rig{t, l.Addr().String(), make(chan os.Signal, 2), make(chan int, 1)}
 	s := New(Config{
-		Program: os.Args[0], Environment: []string{"PATH=" + os.Getenv("PATH")}, Settings: task,
+		Command: []string{os.Args[0]}, Environment: []string{"PATH=" + os.Getenv("PATH")}, Settings: task,
 		Sockets: []Socket{{"place", l}}, Final: func(code int) bool { return code == 3 }, Patience: time.Second,
-		Log: slog.New(slog.DiscardHandler),
+		Game: cmd, Log: slog.New(slog.DiscardHandler),
 	})
 	go func() { r.code <- s.Run(r.signals) }()
 	return r

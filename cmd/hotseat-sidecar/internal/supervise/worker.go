@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -58,7 +59,7 @@ func (s *Supervisor) startWorker() (*process, error) {
 		return nil, fmt.Errorf("start the broadcast: %w", err)
 	}
 	defer life.Close()
-	cmd := exec.Command(s.cfg.Program, "broadcast")
+	cmd := exec.Command(s.cfg.Command[0], append(slices.Clone(s.cfg.Command[1:]), "broadcast")...)
 	cmd.Env = append(append([]string{}, s.cfg.Environment...), Variable+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr // standard output is the game's
 	cmd.ExtraFiles = []*os.File{reading, life}

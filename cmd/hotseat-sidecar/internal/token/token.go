@@ -24,6 +24,14 @@ const (
 	fileEvery = time.Second
 	// askFirst and askMost bound the pauses between two questions to the backend.
 	askFirst, askMost = 2 * time.Second, time.Minute
+	// held: a fresh token that was used for so long was a good one, and the questions begin anew.
+	held = 2 * askMost
+	// maxInVain is how many fresh tokens in a row a stage may refuse before the fault is taken to lie
+	// elsewhere: a clock that is wrong, another stage, a capability that is missing.
+	maxInVain = 5
+	// askRarely is the pause from then on: each question makes a participant of the stage, and
+	// somebody may repair it meanwhile.
+	askRarely = 5 * time.Minute
 )
 
 // ErrNotOffered is what Source.Ask returns when the backend hands no tokens out.
@@ -36,6 +44,14 @@ type Source struct {
 	// Ask asks the backend for a fresh token; nil: there is no backend.
 	Ask func(context.Context) (string, error)
 	Log *slog.Logger
+
+	// The questions to the backend, over all refusals: a fresh token that is refused at once is no
+	// reason to hurry.
+	asked  time.Time     // the last; zero: none yet
+	pause  time.Duration // before the next
+	gave   string        // the last that was given by the backend; "": refused, or none
+	gaveAt time.Time
+	inVain int // given by the backend and refused, in a row
 }
 
 // Get is the Tokens of a whip.Config.
@@ -66,11 +82,12 @@ func (s *Source) read() (string, error) {
 
 // wait looks for another token than the refused one until there is one.
 func (s *Source) wait(ctx context.Context, refused string) (string, error) {
-	ask, asked, pause := s.Ask, time.Time{}, askFirst
-	if ask == nil && s.File == "" {
+	if s.Ask == nil && s.File == "" {
 		return "", whip.ErrNoFreshToken
 	}
-	s.Log.Warn("waiting for a fresh stage token", "file", s.File, "backend", ask != nil)
+	s.judge(refused)
+	offered := s.Ask != nil
+	s.Log.Warn("waiting for a fresh stage token", "file", s.File, "backend", offered)
 	tick := time.NewTicker(fileEvery)
 	defer tick.Stop()
 	for {
@@ -79,24 +96,20 @@ func (s *Source) wait(ctx context.Context, refused string) (string, error) {
 				return s.found(fresh), nil
 			}
 		}
-		if ask != nil && time.Since(asked) >= pause {
-			if !asked.IsZero() {
-				pause = min(2*pause, askMost)
-			}
-			asked = time.Now()
-			fresh, err := ask(ctx)
+		if offered && (s.asked.IsZero() || time.Since(s.asked) >= s.pause) {
+			fresh, err := s.ask(ctx)
 			switch {
 			case err == nil && fresh != refused && fresh != "":
+				s.gave, s.gaveAt = fresh, time.Now()
 				return s.found(fresh), nil
 			case errors.Is(err, ErrNotOffered):
 				if s.File == "" {
 					return "", whip.ErrNoFreshToken
 				}
-				ask = nil
+				offered = false
 			case err != nil && ctx.Err() == nil:
 				s.Log.Warn("the backend gave no fresh stage token, asking again", "reason", err)
 			}
-			pause += time.Duration(rand.Int64N(int64(pause / 4)))
 		}
 		select {
 		case <-ctx.Done():
@@ -104,6 +117,42 @@ func (s *Source) wait(ctx context.Context, refused string) (string, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// judge takes in that a token is refused, which may be the last that the backend gave.
+func (s *Source) judge(refused string) {
+	if s.gave == "" || refused != s.gave {
+		return
+	}
+	s.gave = ""
+	if time.Since(s.gaveAt) >= held {
+		s.asked, s.pause, s.inVain = time.Time{}, 0, 0
+		return
+	}
+	s.inVain++
+	if s.inVain == maxInVain {
+		s.Log.Error("the stage refuses every fresh token, so the fault is not the token's age: look at this machine's clock, "+
+			"at the address of the stage, and at what the backend allows a broadcast", "refused", s.inVain, "asking every", askRarely)
+	}
+	if s.inVain >= maxInVain {
+		s.pause = askRarely
+	}
+}
+
+// ask asks the backend once and sets the pause before the next question.
+func (s *Source) ask(ctx context.Context) (string, error) {
+	most := askMost
+	if s.inVain >= maxInVain {
+		most = askRarely
+	}
+	if s.asked.IsZero() {
+		s.pause = askFirst
+	} else {
+		s.pause = min(2*s.pause, most)
+	}
+	s.pause += rand.N(s.pause / 4)
+	s.asked = time.Now()
+	return s.Ask(ctx)
 }
 
 func (s *Source) found(fresh string) string {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,6 +85,54 @@ func TestTheBackendIsAskedAndNotHammered(t *testing.T) {
 		}
 		if took := time.Since(start); asked != 8 || took < time.Minute || took > 10*time.Minute {
 			t.Errorf("asked %d times in %v", asked, took)
+		}
+	})
+}
+
+func TestAStageThatRefusesEveryFreshTokenIsNotAskedForEndlessly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		asked := 0
+		s := &Source{Token: "0", Log: slog.New(slog.NewTextHandler(&said, nil)), Ask: func(context.Context) (string, error) {
+			asked++
+			return strconv.Itoa(asked), nil
+		}}
+		start, token := time.Now(), "0"
+		for time.Since(start) < time.Hour {
+			fresh, err := s.Get(t.Context(), token)
+			if err != nil || fresh == token {
+				t.Fatalf("%q, %v", fresh, err)
+			}
+			token = fresh
+		}
+		if asked > maxInVain+int(time.Hour/askRarely)+2 {
+			t.Errorf("asked %d times in an hour", asked)
+		}
+		if n := strings.Count(said.String(), "refuses every fresh token"); n != 1 {
+			t.Errorf("said %d times that the fault lies elsewhere:\n%s", n, said.String())
+		}
+	})
+}
+
+func TestAfterATokenThatHeldTheNextIsAskedForAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s := &Source{Token: "0", Log: quiet, Ask: func(context.Context) (string, error) {
+			asked++
+			return strconv.Itoa(asked), nil
+		}}
+		token := "0"
+		for range 2 * maxInVain {
+			start := time.Now()
+			fresh, err := s.Get(t.Context(), token)
+			if err != nil || time.Since(start) > 0 {
+				t.Fatalf("%q, %v after %v", fresh, err, time.Since(start))
+			}
+			token = fresh
+			time.Sleep(held)
+			if again, err := s.Get(t.Context(), ""); again != token || err != nil { // a network that was away
+				t.Fatalf("%q, %v", again, err)
+			}
 		}
 	})
 }

@@ -3,12 +3,28 @@ package doctor
 import (
 	"strings"
 	"testing"
+
+	"hotseat/sidecar/elements"
 )
 
 func TestEveryRequirementNamesItsPackageAndWhatIsLostWithoutIt(t *testing.T) {
 	for _, r := range Requirements() {
 		if r.Name == "" || r.Package == "" || r.Without == "" || r.For == 0 || r.check == nil {
 			t.Errorf("incomplete requirement: %+v", r)
+		}
+	}
+}
+
+func TestEveryElementOfTheSidecarIsRequired(t *testing.T) {
+	asked := map[string]bool{"libgstreamer1.0-0": true}
+	for _, r := range Requirements() {
+		if r.For&Run != 0 {
+			asked[r.Package] = true
+		}
+	}
+	for _, name := range elements.Packages() {
+		if !asked[name] {
+			t.Errorf("the sidecar needs %s, and nobody is told", name)
 		}
 	}
 }

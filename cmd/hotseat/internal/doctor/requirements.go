@@ -11,7 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"hotseat/sidecar/elements"
 )
 
 // Purpose says when a requirement matters.
@@ -40,11 +43,11 @@ func Requirements() []Requirement {
 		{Name: "virtual display (Xvfb)", Package: "xvfb", For: Run | Test, Without: "a game has no screen to draw on", check: program("Xvfb")},
 		{Name: "keyboard maps (xkbcomp)", Package: "x11-xkb-utils", For: Run | Test, Without: "the virtual display has no keyboard", check: program("xkbcomp")},
 		{Name: "GStreamer", Package: "libgstreamer1.0-0", For: Run | Test, Without: "nothing can be captured", check: library("libgstreamer-1.0.so.0")},
-		{Name: "GStreamer base plug-ins (videoconvert, opusenc)", Package: "gstreamer1.0-plugins-base", For: Run | Test, Without: "pictures and sound cannot be converted", check: plugin("libgstopus.so", "libgstvideorate.so")},
-		{Name: "GStreamer screen capture (ximagesrc, pulsesrc, jpegenc)", Package: "gstreamer1.0-plugins-good", For: Run | Test, Without: "the screen cannot be captured", check: plugin("libgstximagesrc.so", "libgstpulseaudio.so", "libgstjpeg.so")},
-		{Name: "GStreamer x264 encoder (x264enc)", Package: "gstreamer1.0-plugins-ugly", For: Run | Test, Without: "the picture cannot be encoded without a GPU", check: plugin("libgstx264.so")},
-		{Name: "GStreamer X11 support", Package: "gstreamer1.0-x", For: Run | Test, Without: "GStreamer cannot talk to the display", check: plugin("libgstximagesink.so")},
-		{Name: "GStreamer H.264 parser, NVENC and decoder (h264parse, nvh264enc, openh264dec)", Package: "gstreamer1.0-plugins-bad", For: Run | Test, Without: "NVIDIA encoders and the decoder of the check are not there", check: plugin("libgstvideoparsersbad.so", "libgstopenh264.so")},
+		{Name: "GStreamer base plug-ins (videoconvert, opusenc)", Package: "gstreamer1.0-plugins-base", For: Run | Test, Without: "pictures and sound cannot be converted", check: plugins("gstreamer1.0-plugins-base")},
+		{Name: "GStreamer sound capture and FLV (pulsesrc, jpegenc, flvmux, aacparse)", Package: "gstreamer1.0-plugins-good", For: Run | Test, Without: "there is no sound, no thumbnail and no RTMP", check: plugins("gstreamer1.0-plugins-good")},
+		{Name: "GStreamer x264 encoder (x264enc)", Package: "gstreamer1.0-plugins-ugly", For: Run | Test, Without: "the picture cannot be encoded without a GPU", check: plugins("gstreamer1.0-plugins-ugly")},
+		{Name: "GStreamer RTMP, AAC, NVENC, VA-API and OpenH264 (rtmp2sink, voaacenc, h264parse, nvh264enc, openh264dec)", Package: "gstreamer1.0-plugins-bad", For: Run | Test, Without: "no RTMP, no encoders of graphics cards, and no decoder for the check", check: plugins("gstreamer1.0-plugins-bad")},
+		{Name: "TLS for GStreamer (rtmps)", Package: "glib-networking", For: Run | Test, Optional: true, Without: "the sidecar cannot broadcast by RTMPS", check: library("gio/modules/libgiognutls.so")},
 		{Name: "sound server (PulseAudio)", Package: "pulseaudio", For: Run | Test, Optional: true, Without: "the game is silent for everybody", check: program("pulseaudio")},
 		{Name: "C compiler", Package: "gcc", For: Build | Test, Without: "the sidecar cannot be built", check: program("gcc")},
 		{Name: "C library headers", Package: "libc6-dev", For: Build | Test, Without: "the sidecar cannot be built", check: file("/usr/include/stdio.h", "/usr/include/*/stdio.h")},
@@ -125,13 +128,16 @@ func library(name string) func(context.Context) error {
 	}
 }
 
-// plugin is met when every named plug-in file is where GStreamer looks. Loading them is left to
-// the sidecar: this check needs no cgo and takes no time.
-func plugin(names ...string) func(context.Context) error {
+// plugins is met when every plug-in that the sidecar uses of a package is where GStreamer looks.
+// Loading them is left to the sidecar: this check needs no cgo and takes no time.
+func plugins(ofPackage string) func(context.Context) error {
 	return func(context.Context) error {
-		for _, name := range names {
-			if err := pluginFile(name); err != nil {
-				return err
+		for _, e := range elements.All() {
+			if e.Package != ofPackage || e.Need == elements.GPU { // which processors have those differs
+				continue
+			}
+			if !slices.ContainsFunc(e.Plugins, func(name string) bool { return pluginFile(name+".so") == nil }) {
+				return fmt.Errorf("%s.so, which has %s, is not installed", e.Plugins[0], e.Name)
 			}
 		}
 		return nil

@@ -2,8 +2,9 @@ package capture
 
 import "fmt"
 
-// Windows, NOT YET RUN: the same pipeline with the sources and encoders of Windows, written by the
-// same functions. Tests on Linux compare the text only.
+// Windows, NOT YET RUN and in no program: what the sources and encoders of Windows would be called in a
+// pipeline that describeVideo and describeAudio write. It stands here so that those two stay fit for it;
+// tests compare the text only.
 
 var (
 	nvd3d11 = encoder{
