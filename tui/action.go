@@ -66,15 +66,15 @@ const (
 	actDeny        = "deny"
 	actDenyWhy     = "deny-with-reason"
 	actGive        = "give"
-	actTakeBack    = "take-back"
+	actTakeBack    = "reclaim"
 	actLock        = "lock"
 	actMute        = "mute"
 	actRemove      = "remove"
 	actBan         = "ban"
-	actSlow        = "slow-mode"
+	actSlow        = "slow"
 	actMark        = "mark"
-	actWrite       = "write"
-	actNew         = "new"
+	actWrite       = "chat"
+	actNew         = "start"
 	actEnd         = "end"
 	actUndo        = "undo"
 	actNextPane    = "next-pane"
@@ -111,15 +111,15 @@ var actions = []action{
 	{name: actDeny, keys: []string{"d"}, word: "deny", help: "deny the chosen or first request", where: inBoth, group: groupSeat},
 	{name: actDenyWhy, keys: []string{"D"}, word: "deny, why", help: "deny with a reason", where: inBoth, group: groupSeat},
 	{name: actGive, keys: []string{"g"}, word: "give seat", help: "give the seat to a person", where: inBoth, group: groupSeat},
-	{name: actTakeBack, keys: []string{"r"}, word: "take back", help: "take the seat back", where: inBoth, group: groupSeat},
+	{name: actTakeBack, keys: []string{"r"}, word: "reclaim", help: "take the seat back", where: inBoth, group: groupSeat},
 	{name: actLock, keys: []string{"l"}, word: "lock", help: "lock or unlock requests", where: inBoth, group: groupSeat},
 	{name: actMark, keys: []string{"m"}, word: "mark", help: "mark the moment 5 s ago", where: inBoth, group: groupSeat},
-	{name: actNew, keys: []string{"n"}, word: "new", help: "start a playtest", where: inLobby, group: groupSeat},
+	{name: actNew, keys: []string{"n"}, word: "start", help: "start a playtest", where: inLobby, group: groupSeat},
 	{name: actEnd, keys: []string{"x"}, word: "end", help: "end the playtest", where: inBoth, group: groupSeat},
 	{name: actReport, keys: []string{"R"}, word: "report", help: "read and save the report", where: inBoth, group: groupSeat},
 
-	{name: actWrite, keys: []string{"i"}, word: "write", help: "write in the chat", where: inBoth, group: groupPeople},
-	{name: actSlow, keys: []string{"s"}, word: "slow mode", help: "slow the chat down", where: inBoth, group: groupPeople},
+	{name: actWrite, keys: []string{"i"}, word: "chat", help: "write in the chat", where: inBoth, group: groupPeople},
+	{name: actSlow, keys: []string{"s"}, word: "slow", help: "slow the chat down", where: inBoth, group: groupPeople},
 	{name: actMute, keys: []string{"M"}, word: "mute", help: "mute or unmute a person", where: inBoth, group: groupPeople},
 	{name: actRemove, keys: []string{"K"}, word: "remove", help: "remove a person", where: inBoth, group: groupPeople},
 	{name: actBan, keys: []string{"b"}, word: "ban", help: "ban a person, or lift it", where: inBoth, group: groupPeople},

@@ -267,7 +267,7 @@ func (b *board) endLines(now time.Time) []string {
 
 // applicationsMsg is the answer to the key that starts a playtest.
 type applicationsMsg struct {
-	list []client.Application
+	list client.Catalogue
 	game string // what was typed after the command
 	err  error
 }
@@ -278,7 +278,7 @@ func (m *Model) askApplications(game string) tea.Cmd {
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, actionTimeout)
 		defer cancel()
-		list, err := net.Applications(ctx)
+		list, err := net.Catalogue(ctx)
 		return applicationsMsg{list, game, err}
 	}
 }

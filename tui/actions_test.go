@@ -299,7 +299,7 @@ func TestTheFormBeginsWithWhatWasRememberedAndRemembers(t *testing.T) {
 	if kept != m.opts.Preferences.Start || kept.Application != "a-maze" || kept.Width != 800 || kept.BitrateKbps != 2000 {
 		t.Errorf("kept %+v", kept)
 	}
-	if start := startOf(kept); start.Height != 600 || start.Framerate != 24 || start.SessionLengthSeconds != 2700 || start.Encoder != "gpu" {
+	if start := m.form.startOf(kept); start.Height != 600 || start.Framerate != 24 || start.SessionLengthSeconds != 2700 || start.Encoder != "gpu" {
 		t.Errorf("asked for %+v", start)
 	}
 }

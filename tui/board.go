@@ -79,7 +79,7 @@ func newBoard(id string) *board {
 // setInfo takes what the list of sessions says.
 func (b *board) setInfo(s client.Session) {
 	s.Title, s.Application = safe(s.Title), safe(s.Application)
-	s.Status, s.StatusReason = safe(s.Status), safe(s.StatusReason)
+	s.Status, s.StatusReason, s.Location = safe(s.Status), safe(s.StatusReason), safe(s.Location)
 	if s.Seat.Holder != nil {
 		holder := safePerson(*s.Seat.Holder)
 		s.Seat.Holder = &holder

@@ -20,7 +20,8 @@ type startForm struct {
 	fields       []field
 	at           int
 	applications []string // ids, as the first field's choices
-	location     string   // kept as it was: the backend chooses
+	locations    []string // as the last field's choices; the field is there if there is more than one
+	location     string   // that was chosen last, perhaps on another server
 }
 
 // field is a line of the form. Its values are what its choices mean.
@@ -43,6 +44,7 @@ const (
 	fieldBitrate
 	fieldEncoder
 	fieldLength
+	fieldLocation
 )
 
 // The choices of the form. Sizes and rates are those that IVS Real-Time takes (up to 1280×720 at
@@ -69,11 +71,11 @@ func choices(label string, list []int, chosen int, word func(int) string) field 
 	return f
 }
 
-// newStartForm makes the form from the games that there are and what was chosen last.
-func newStartForm(games []client.Application, last prefs.StartForm) startForm {
-	f := startForm{location: last.Location}
+// newStartForm makes the form from what can be started and what was chosen last.
+func newStartForm(offered client.Catalogue, last prefs.StartForm) startForm {
+	f := startForm{location: last.Location, locations: offered.Locations}
 	game := field{label: "game"}
-	for i, a := range games {
+	for i, a := range offered.Applications {
 		name := a.Description
 		if name == "" {
 			name = a.ID
@@ -103,11 +105,21 @@ func newStartForm(games []client.Application, last prefs.StartForm) startForm {
 		fieldEncoder: encoder,
 		fieldLength:  choices("length", lengths, int(last.Length.Minutes()), func(v int) string { return fmt.Sprintf("%d min", v) }),
 	}
+	if len(f.locations) > 1 {
+		where := field{label: "location", chosen: max(0, slices.Index(f.locations, last.Location))}
+		for i, l := range f.locations {
+			where.choices, where.values = append(where.choices, safe(l)), append(where.values, i)
+		}
+		f.fields = append(f.fields, where)
+	}
 	return f
 }
 
 // choice is what the form stands on, as it is remembered.
 func (f *startForm) choice() prefs.StartForm {
+	if len(f.fields) > fieldLocation {
+		f.location = f.locations[f.fields[fieldLocation].chosen]
+	}
 	size := f.fields[fieldSize].value()
 	return prefs.StartForm{
 		Application: f.applications[f.fields[fieldGame].chosen], Location: f.location, Width: size >> 16, Height: size & 0xffff,
@@ -117,12 +129,16 @@ func (f *startForm) choice() prefs.StartForm {
 	}
 }
 
-// startOf is a form's choice as the backend is asked.
-func startOf(c prefs.StartForm) client.Start {
-	return client.Start{
+// startOf is a choice as the backend is asked. A location that this backend does not have is left out.
+func (f *startForm) startOf(c prefs.StartForm) client.Start {
+	start := client.Start{
 		Application: c.Application, Width: c.Width, Height: c.Height, Framerate: c.Framerate,
 		VideoBitrateKbps: c.BitrateKbps, Encoder: c.Encoder, SessionLengthSeconds: int(c.Length.Seconds()),
 	}
+	if slices.Contains(f.locations, c.Location) {
+		start.Location = c.Location
+	}
+	return start
 }
 
 // gameNamed finds the game whose id or description begins with a text, or holds it.
@@ -149,13 +165,13 @@ func (m *Model) openForm(msg applicationsMsg) {
 	case msg.err != nil:
 		m.say(toneBad, refusalText(msg.err))
 		return
-	case len(msg.list) == 0:
+	case len(msg.list.Applications) == 0:
 		m.say(toneWarn, "the backend knows no games; add an application first")
 		return
 	}
 	last := m.opts.Preferences.Start
 	if msg.game != "" {
-		game, err := gameNamed(msg.list, msg.game)
+		game, err := gameNamed(msg.list.Applications, msg.game)
 		if err != nil {
 			m.say(toneWarn, err.Error())
 			return
@@ -199,13 +215,14 @@ func (m *Model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 		m.overlay = overlayNone
 	case "enter":
 		m.overlay = overlayNone
-		return m.start(f.choice())
+		choice := f.choice()
+		return m.start(choice, f.startOf(choice))
 	}
 	return nil
 }
 
 // start asks for a new playtest, remembers the choice, and opens it when it is there.
-func (m *Model) start(what prefs.StartForm) tea.Cmd {
+func (m *Model) start(what prefs.StartForm, ask client.Start) tea.Cmd {
 	m.opts.Preferences.Start = what
 	remember, log := m.opts.Remember, m.opts.Log
 	var started client.Session
@@ -215,7 +232,7 @@ func (m *Model) start(what prefs.StartForm) tea.Cmd {
 				log.Warn("the form's choice was not kept", "error", err)
 			}
 		}
-		s, err := m.net.StartSession(ctx, startOf(what))
+		s, err := m.net.StartSession(ctx, ask)
 		started = s
 		return err
 	}, func() tea.Cmd {

@@ -229,7 +229,7 @@ func TestStartingIsAFormThatKeepsTheLastChoice(t *testing.T) {
 	}
 	settle(m, typed(m, "q"))
 	settle(m, typed(m, "n"))
-	if start := startOf(m.form.choice()); start.Application != "a-maze" || start.Framerate != 60 {
+	if start := m.form.startOf(m.form.choice()); start.Application != "a-maze" || start.Framerate != 60 {
 		t.Errorf("the form begins with %+v", start)
 	}
 }

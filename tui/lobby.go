@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"hotseat/tui/client"
 )
 
@@ -45,6 +47,8 @@ func (m *Model) lobbyHeader() string {
 // ways into the page at the bottom.
 func (m *Model) lobby(w, h int) []string {
 	list := m.sorted()
+	note := m.bannerLines(w)
+	h -= len(note)
 	table, preview, access := m.lobbyLayout(list, w, h)
 	right := m.filterWord(0, len(list), m.all())
 	if m.sort != sortNeed {
@@ -60,10 +64,39 @@ func (m *Model) lobby(w, h int) []string {
 	default:
 		lines = append(lines, m.previewBelow(chosen, preview.w, preview.h)...)
 	}
+	lines = append(note, lines...)
 	if access.h > 0 {
 		lines = append(lines, m.frame(w, access.h, m.styles.bold.Render("join in a browser"), m.styles.muted.Render("u"), false, m.accessLines())...)
 	}
 	return lines
+}
+
+// bannerLines are Options.Banner above the list, where no ways into the page have it; at most three lines.
+func (m *Model) bannerLines(w int) []string {
+	if m.opts.Banner == "" || len(m.opts.Access) > 0 {
+		return nil
+	}
+	lines := strings.Split(ansi.Wrap(safe(m.opts.Banner), max(1, w-6), ""), "\n")
+	lines = lines[:min(len(lines), 3)]
+	for i := range lines {
+		sign := "  "
+		if i == 0 {
+			sign = "! "
+		}
+		lines[i] = fit("   "+m.styles.warn.Render(sign+lines[i]), w)
+	}
+	return lines
+}
+
+// places are the locations in which playtests run, for telling them apart where there is more than one.
+func (m *Model) places() int {
+	known := map[string]bool{}
+	for _, b := range m.boards {
+		if b.info.Location != "" && !b.ended() {
+			known[b.info.Location] = true
+		}
+	}
+	return len(known)
 }
 
 // lobbyLayout cuts the lobby's body; a rectangle without width is not drawn.
@@ -131,13 +164,15 @@ func (m *Model) lobbyColumns(w int) []lobbyColumn {
 	}}
 	waiting := lobbyColumn{"wait", 4, true, func(b *board) string { return m.count(max(len(b.state.Queue), m.listWaiting(b)), s.warn.Render) }}
 	viewers := lobbyColumn{"view", 4, true, func(b *board) string { return m.count(b.watching(m.at), s.text.Render) }}
+	several := m.places() > 1
+	short := several && w < 112 // the sidecar's numbers make room
 	sidecar := lobbyColumn{"sidecar", 28, false, func(b *board) string {
 		t, word := b.judge(m.at)
 		if h := b.health; h != nil && !b.ended() && m.at.Sub(h.At) < silentAfter && h.State == "live" {
 			if t == toneBad { // the word says what the numbers would
 				return s.tone(t).Render(word)
 			}
-			if w < 96 {
+			if w < 96 || short {
 				return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf(" %.0f fps", h.FPS))
 			}
 			return s.tone(t).Render(word) + s.muted.Render(fmt.Sprintf("  %.0f fps  %s kbps", h.FPS, thousands(h.BitrateKbps)))
@@ -154,7 +189,15 @@ func (m *Model) lobbyColumns(w int) []lobbyColumn {
 		}
 		return s.text.Render(clock(d))
 	}}
+	location := lobbyColumn{"location", 14, false, func(b *board) string { return s.muted.Render(b.info.Location) }} // ap-northeast-1
 	switch {
+	case several && w >= 96:
+		seat.width, sidecar.width = 16, 28
+		if short {
+			sidecar.width = 11
+		}
+		game.width = w - 2 - 10 - 16 - 4 - 4 - sidecar.width - 14 - 7 - 14
+		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, location, left}
 	case w >= 110:
 		game.width, seat.width = w-92, 24
 		return []lobbyColumn{status, game, seat, waiting, viewers, sidecar, left}

@@ -17,7 +17,7 @@ func (m *Model) previewBeside(b *board, w, h int) []string {
 		_, chat := m.chatLines(b, inner, room, -1)
 		body = append(body, chat...)
 	}
-	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(b.info.ID), false, body)
+	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(m.whereabouts(b)), false, body)
 }
 
 // previewBelow is the same below the list: the picture, and the words beside it.
@@ -46,7 +46,15 @@ func (m *Model) previewBelow(b *board, w, h int) []string {
 			body[i] += words[i]
 		}
 	}
-	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(b.info.ID), false, body)
+	return m.frame(w, h, s.bold.Render(b.title()), s.muted.Render(m.whereabouts(b)), false, body)
+}
+
+// whereabouts is a session's id, with its location where there are several.
+func (m *Model) whereabouts(b *board) string {
+	if b.info.Location == "" || m.places() < 2 {
+		return b.info.ID
+	}
+	return b.info.Location + "  " + b.info.ID
 }
 
 // seatFacts is the seat's pane without air at its end.

@@ -2,10 +2,14 @@ package tui
 
 import (
 	"fmt"
+	"image/color"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // TestLook writes the canned screens with their colours to the folder in HOTSEAT_LOOK, as
@@ -21,6 +25,15 @@ func TestLook(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, name), []byte(strings.Join(resize(s.make(), size[0], size[1]), "\n")), 0o644); err != nil {
 				t.Fatal(err)
 			}
+		}
+		light := s.make()
+		light.Update(tea.BackgroundColorMsg{Color: color.White})
+		if err := os.WriteFile(filepath.Join(folder, s.name+"-light.ansi"), []byte(strings.Join(resize(light, 160, 45), "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		light.Update(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
+		if err := os.WriteFile(filepath.Join(folder, s.name+"-light-16.ansi"), []byte(inProfile(t, light, 120, 40, colorprofile.ANSI)), 0o644); err != nil {
+			t.Fatal(err)
 		}
 		for _, p := range profiles[1:] {
 			if err := os.WriteFile(filepath.Join(folder, s.name+"-"+p.name+".ansi"), []byte(inProfile(t, s.make(), 120, 40, p.profile)), 0o644); err != nil {

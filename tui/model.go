@@ -116,6 +116,8 @@ func newModel(ctx context.Context, net backend, opts Options) *Model {
 		m.enter(opts.InitialSession)
 		if len(opts.Access) > 0 { // a stranger's first question is where to go
 			m.overlay = overlayAccess
+		} else if opts.Banner != "" { // which the lobby shows
+			m.say(toneWarn, safe(opts.Banner))
 		}
 	}
 	return m

@@ -97,23 +97,23 @@ func (p *plain) act(ctx context.Context, o order, b *board) (done string, err er
 
 // start begins a playtest with the form's last choice, of the named game if one is named.
 func (p *plain) start(ctx context.Context, game string) (string, error) {
-	games, err := p.net.Applications(ctx)
+	offered, err := p.net.Catalogue(ctx)
 	if err != nil {
 		return "", err
 	}
-	if len(games) == 0 {
+	if len(offered.Applications) == 0 {
 		return "", errors.New("the backend knows no games; add an application first")
 	}
-	form := newStartForm(games, p.opts.Preferences.Start)
+	form := newStartForm(offered, p.opts.Preferences.Start)
 	what := form.choice()
 	if game != "" {
-		named, err := gameNamed(games, game)
+		named, err := gameNamed(offered.Applications, game)
 		if err != nil {
 			return "", err
 		}
 		what.Application = named.ID
 	}
-	s, err := p.net.StartSession(ctx, startOf(what))
+	s, err := p.net.StartSession(ctx, form.startOf(what))
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"hotseat/backend/playtest"
@@ -15,6 +16,8 @@ type quiet struct {
 	calls   []string
 	answer  error
 	log     []playtest.Event
+
+	locations []string // where games can run
 }
 
 func newQuiet() *quiet { return &quiet{updates: make(chan client.Update)} }
@@ -44,11 +47,13 @@ func (q *quiet) Mark(_ context.Context, s, w string, at time.Time) error {
 	return q.call("mark", s, w, at.UTC().Format("15:04:05"))
 }
 func (q *quiet) Chat(_ context.Context, s, t string) error { return q.call("chat", s, t) }
-func (q *quiet) Applications(context.Context) ([]client.Application, error) {
-	return []client.Application{{ID: "a-demo", Description: "Hotseat Runner"}, {ID: "a-maze", Description: "Maze"}}, q.call("applications")
+func (q *quiet) Catalogue(context.Context) (client.Catalogue, error) {
+	return client.Catalogue{
+		Applications: []client.Application{{ID: "a-demo", Description: "Hotseat Runner"}, {ID: "a-maze", Description: "Maze"}}, Locations: q.locations,
+	}, q.call("applications")
 }
 func (q *quiet) StartSession(_ context.Context, s client.Start) (client.Session, error) {
-	return client.Session{ID: "s-new", Title: "Hotseat Runner", Status: "ACTIVATING"}, q.call("start", s.Application)
+	return client.Session{ID: "s-new", Title: "Hotseat Runner", Status: "ACTIVATING"}, q.call(strings.Fields("start " + s.Application + " " + s.Location)...)
 }
 func (q *quiet) Give(_ context.Context, s, who, why string) error { return q.call("give", s, who, why) }
 func (q *quiet) Lock(_ context.Context, s string, locked bool, why string) error {

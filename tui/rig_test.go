@@ -130,9 +130,10 @@ func (r *rig) start(title string) client.Session {
 	s := &rigSession{info: client.Session{ID: id, Title: title, Application: "a-demo", CreatedAt: time.Now(), EndsAt: time.Now().Add(time.Hour), Status: "ACTIVE"}}
 	r.sessions[id] = s
 	r.order = append([]string{id}, r.order...)
+	info := s.info // list changes it
 	r.mu.Unlock()
-	r.decide(id, steward, playtest.Event{Action: playtest.ActionSessionStarted, Title: title, Application: "a-demo", Width: 1280, Height: 720, Framerate: 30, EndsAt: s.info.EndsAt.UnixMilli()}, true)
-	return s.info
+	r.decide(id, steward, playtest.Event{Action: playtest.ActionSessionStarted, Title: title, Application: "a-demo", Width: 1280, Height: 720, Framerate: 30, EndsAt: info.EndsAt.UnixMilli()}, true)
+	return info
 }
 
 // decide is the gate: what is accepted is stamped and kept. It is broadcast from here if wanted, not

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image/color"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,7 +48,9 @@ var profiles = []struct {
 }{{"truecolor", colorprofile.TrueColor}, {"16", colorprofile.ANSI}, {"no-color", colorprofile.ASCII}}
 
 // coloured are the scenes whose colours are compared: each colour and each sign is in one of them.
-var coloured = []string{"lobby-several", "session-requests", "session-handover", "session-failing", "session-ended", "palette", "command-person", "report", "moderated"}
+var coloured = []string{
+	"lobby-empty", "lobby-one", "lobby-several", "lobby-forty", "session-calm", "session-requests", "session-handover", "session-failing", "session-offline", "session-ended", "give", "palette", "command-person", "report", "moderated",
+}
 
 // TestColours compares screens as they are written to terminals of each colour profile, at one size.
 func TestColours(t *testing.T) {
@@ -88,7 +91,7 @@ func TestOverlays(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		keys string
-	}{{"help", "?"}, {"access", "u"}, {"take-back", "r"}, {"end", "x"}, {"write", "i"}, {"mute", "M"}, {"slow", "s"}, {"ban", "5jb"}, {"undo", "5jK"}, {"colours", "T"}, {"filter", "/ma"}} {
+	}{{"help", "?"}, {"access", "u"}, {"reclaim", "r"}, {"end", "x"}, {"chat", "i"}, {"mute", "M"}, {"slow", "s"}, {"ban", "5jb"}, {"undo", "5jK"}, {"colours", "T"}, {"filter", "/ma"}} {
 		t.Run(row.name, func(t *testing.T) {
 			m := sessionModel(newQuiet(), played(demoID, "Hotseat Runner"), "CONNECTED", beat(0))
 			resize(m, 80, 24)
@@ -178,6 +181,17 @@ func TestATerminalWithoutColoursStillTellsEverything(t *testing.T) {
 	}
 }
 
+func TestNothingIsYellowOnALightTerminalWithSixteenColours(t *testing.T) {
+	yellow := regexp.MustCompile(`\x1b\[[0-9;]*(33|93|43|103)[0-9;]*m`)
+	for _, s := range append(scenes(), moreScenes()...) {
+		m := s.make()
+		m.Update(tea.BackgroundColorMsg{Color: color.White})
+		if found := yellow.FindString(inProfile(t, m, 120, 40, colorprofile.ANSI)); found != "" {
+			t.Errorf("%s writes %q", s.name, found)
+		}
+	}
+}
+
 // busy is a session with a full chat.
 func busy(lines int) *Model {
 	s := played(demoID, "Hotseat Runner")
@@ -217,14 +231,6 @@ func BenchmarkScreenWithFullChat(b *testing.B) {
 	m := busy(maxChatLines)
 	m.width, m.height = 200, 60
 	for b.Loop() {
-		m.screen()
-	}
-}
-
-func BenchmarkResize(b *testing.B) {
-	m := busy(maxChatLines)
-	for b.Loop() {
-		m.Update(tea.WindowSizeMsg{Width: 80 + b.N%120, Height: 24 + b.N%40})
 		m.screen()
 	}
 }

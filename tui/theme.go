@@ -70,6 +70,13 @@ var sixteen = Theme{
 	Names: []color.Color{lipgloss.Blue, lipgloss.Magenta, lipgloss.Cyan, lipgloss.BrightBlue, lipgloss.BrightMagenta, lipgloss.BrightCyan},
 }
 
+// sixteenLight is the same for light backgrounds, on which the yellows of most palettes cannot be read.
+var sixteenLight = Theme{
+	Name: "sixteen", Text: lipgloss.NoColor{}, Muted: lipgloss.NoColor{}, Dim: lipgloss.NoColor{}, Faint: lipgloss.BrightBlack, Surface: lipgloss.NoColor{},
+	Accent: lipgloss.Blue, OnInk: lipgloss.BrightWhite, Good: lipgloss.Green, Warn: lipgloss.Magenta, Bad: lipgloss.Red,
+	Names: []color.Color{lipgloss.Blue, lipgloss.Magenta, lipgloss.Cyan, lipgloss.BrightBlue, lipgloss.BrightMagenta},
+}
+
 // ThemeByName finds a theme: "dark", "light", "colour-blind"; "" and "auto" follow the terminal.
 func ThemeByName(name string) (Theme, error) {
 	if name == "" || name == "auto" {
@@ -85,6 +92,8 @@ func ThemeByName(name string) (Theme, error) {
 // pick chooses what is drawn with, from what was asked for and what the terminal can do.
 func (t Theme) pick(profile colorprofile.Profile, dark bool) Theme {
 	switch {
+	case profile == colorprofile.ANSI && (t.Name == "light" || t.Name == "" && !dark):
+		return sixteenLight
 	case profile == colorprofile.ANSI:
 		return sixteen
 	case t.Name != "":

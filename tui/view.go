@@ -162,7 +162,7 @@ func (m *Model) sessionHeader(b *board) string {
 	s := m.styles
 	left := " " + s.badge.Render(" hotseat ") + "  " + s.bold.Render(b.title())
 	if m.width >= 100 {
-		left += s.muted.Render("  " + b.info.ID)
+		left += s.muted.Render("  " + m.whereabouts(b))
 	}
 	if b.state.Locked && !b.ended() {
 		left += s.warn.Render("  ⊘ locked")

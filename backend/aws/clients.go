@@ -90,9 +90,32 @@ func (c *Clients) Applications(ctx context.Context) ([]Application, error) {
 	return out, nil
 }
 
+// Locations lists where the stream group can run a stream session now. The group's own region is the first,
+// if it is among them: a session whose request names no location starts in the group's primary one
+// (https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_StartStreamSession.html).
+func (c *Clients) Locations(ctx context.Context) ([]string, error) {
+	group, err := c.streams.GetStreamGroup(ctx, &gameliftstreams.GetStreamGroupInput{Identifier: aws.String(c.cfg.StreamGroup)})
+	if err != nil {
+		return nil, fmt.Errorf("asking for the stream group's locations: %w", err)
+	}
+	out := []string{}
+	for _, l := range group.LocationStates {
+		name := aws.ToString(l.LocationName)
+		switch {
+		case l.Status != gls.StreamGroupLocationStatusActive:
+		case name == c.cfg.Region:
+			out = append([]string{name}, out...)
+		default:
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
 // StreamRequest is what a stream session is started with.
 type StreamRequest struct {
 	Application   string
+	Location      string // one of Locations; "": the stream group's primary one
 	UserID        string // must match [-_a-zA-Z0-9/=+]*, so never an e-mail address
 	ClientToken   string // makes the call idempotent
 	SessionLength time.Duration
@@ -101,9 +124,10 @@ type StreamRequest struct {
 
 // StreamStatus is a stream session as GetStreamSession tells it.
 type StreamStatus struct {
-	ARN    string
-	Status string
-	Reason string
+	ARN      string
+	Status   string
+	Reason   string
+	Location string // where it runs
 }
 
 // Over reports whether the stream session has come to its end.
@@ -126,6 +150,10 @@ const noClient = "NO_CLIENT_CONNECTION"
 // StartStream starts a stream session without a client: the first one comes by Connect, as every
 // later one does.
 func (c *Clients) StartStream(ctx context.Context, r StreamRequest) (StreamStatus, error) {
+	var locations []string
+	if r.Location != "" {
+		locations = []string{r.Location}
+	}
 	out, err := c.streams.StartStreamSession(ctx, &gameliftstreams.StartStreamSessionInput{
 		Identifier:                     aws.String(c.cfg.StreamGroup),
 		ApplicationIdentifier:          aws.String(r.Application),
@@ -136,11 +164,12 @@ func (c *Clients) StartStream(ctx context.Context, r StreamRequest) (StreamStatu
 		ConnectionTimeoutSeconds:       aws.Int32(int32(c.cfg.ConnectionTimeout / time.Second)),
 		SessionLengthSeconds:           aws.Int32(int32(r.SessionLength / time.Second)),
 		AdditionalEnvironmentVariables: r.Environment,
+		Locations:                      locations,
 	})
 	if err != nil {
 		return StreamStatus{}, fmt.Errorf("starting the stream session: %w", err)
 	}
-	return StreamStatus{ARN: aws.ToString(out.Arn), Status: string(out.Status), Reason: string(out.StatusReason)}, nil
+	return StreamStatus{ARN: aws.ToString(out.Arn), Status: string(out.Status), Reason: string(out.StatusReason), Location: aws.ToString(out.Location)}, nil
 }
 
 // Stream returns the stream session's state.
@@ -151,7 +180,7 @@ func (c *Clients) Stream(ctx context.Context, arn string) (StreamStatus, error) 
 	if err != nil {
 		return StreamStatus{}, fmt.Errorf("asking for the stream session: %w", err)
 	}
-	return StreamStatus{ARN: arn, Status: string(out.Status), Reason: string(out.StatusReason)}, nil
+	return StreamStatus{ARN: arn, Status: string(out.Status), Reason: string(out.StatusReason), Location: aws.ToString(out.Location)}, nil
 }
 
 // Connect lets another client continue the stream session and returns its answer. A call that is repeated with

@@ -20,6 +20,7 @@ type deed struct {
 	who                        whom
 	words                      cobra.PositionalArgs // for whom nobody
 	reason                     bool                 // takes --reason
+	seat                       bool                 // begins a hand-over: takes --wait
 	do                         func(ctx context.Context, on target) (done string, err error)
 }
 
@@ -41,13 +42,15 @@ type target struct {
 	words   []string
 	reason  string
 	ago     time.Duration
+	wait    bool
 }
 
 // deeds are all of them.
 var deeds = []deed{
-	{name: "approve", args: "[PERSON]", who: waiting, short: "Give the seat to somebody who asked for it",
-		long:    "Approves the request of PERSON, or the first of the queue. The hand-over begins; `hotseat tail` shows how it goes on.",
-		example: "  hotseat approve\n  hotseat approve viewer-3 --session s-7h2k",
+	{name: "approve", args: "[PERSON]", who: waiting, seat: true, short: "Give the seat to somebody who asked for it",
+		long: "Approves the request of PERSON, or the first of the queue. The hand-over begins; with --wait the command\n" +
+			"ends when the seat is taken, or with status 3 when the hand-over failed.",
+		example: "  hotseat approve\n  hotseat approve viewer-3 --session s-7h2k\n  hotseat approve --wait --json | jq .tookMs",
 		do: func(ctx context.Context, on target) (string, error) {
 			return "approved " + nameOr(on.person, "the first of the queue"), on.Approve(ctx, on.session, on.request.ID)
 		}},
@@ -56,8 +59,10 @@ var deeds = []deed{
 		do: func(ctx context.Context, on target) (string, error) {
 			return "denied " + nameOr(on.person, "the first of the queue"), on.Deny(ctx, on.session, on.request.ID, on.reason)
 		}},
-	{name: "give", args: "PERSON", who: somebody, reason: true, short: "Give the seat to somebody, ahead of the queue",
-		example: "  hotseat give viewer-3",
+	{name: "give", args: "PERSON", who: somebody, reason: true, seat: true, short: "Give the seat to somebody, ahead of the queue",
+		long: "Gives the seat to PERSON, who need not have asked. With --wait the command ends when the seat is taken, or\n" +
+			"with status 3 when the hand-over failed.",
+		example: "  hotseat give viewer-3\n  hotseat give viewer-3 --wait && echo plays",
 		do: func(ctx context.Context, on target) (string, error) {
 			return "the seat is on its way to " + on.person.Name, on.Give(ctx, on.session, on.person.ID, on.reason)
 		}},
@@ -150,6 +155,8 @@ type deedAnswer struct {
 	Session string           `json:"session"`
 	Done    string           `json:"done"`
 	Person  *playtest.Person `json:"person,omitempty"`
+	Epoch   int64            `json:"epoch,omitempty"`  // of the seat, with --wait
+	TookMs  int64            `json:"tookMs,omitempty"` // from the approval to the seat taken, with --wait
 }
 
 func (d deed) command() *cobra.Command {
@@ -171,11 +178,15 @@ func (d deed) command() *cobra.Command {
 		defer bounded(cmd)()
 		on := on
 		on.words = words
-		done, err := d.on(cmd, r, &on)
+		done, outcome, err := d.on(cmd, r, &on)
 		if err != nil {
 			return nil, "", err
 		}
 		answer := deedAnswer{OK: true, Session: on.session, Done: d.name}
+		if outcome != nil {
+			on.person, answer.Epoch, answer.TookMs = *outcome.Holder, outcome.Epoch, outcome.TookMs
+			done = fmt.Sprintf("%s has the seat after %d ms", on.person.Name, outcome.TookMs)
+		}
 		if on.person.ID != "" {
 			answer.Person = &on.person
 		}
@@ -185,40 +196,60 @@ func (d deed) command() *cobra.Command {
 	if d.reason {
 		cmd.Flags().StringVarP(&on.reason, "reason", "r", "", fmt.Sprintf("`TEXT`: why, at most %d characters; everybody can read it", playtest.MaxReason))
 	}
+	if d.seat {
+		cmd.Flags().BoolVarP(&on.wait, "wait", "w", false, "end when the seat is taken; status 3 if the hand-over fails")
+	}
 	if d.name == "mark" {
 		cmd.Flags().DurationVar(&on.ago, "ago", 0, "how far back the moment is, such as 20s")
 	}
 	return cmd
 }
 
-// on finds session and person and acts.
-func (d deed) on(cmd *cobra.Command, r *remote, on *target) (string, error) {
+// on finds session and person and acts. With --wait the outcome is the event of the seat taken.
+func (d deed) on(cmd *cobra.Command, r *remote, on *target) (done string, outcome *playtest.Event, err error) {
 	ctx := cmd.Context()
-	desk, err := r.desk(cmd)
+	who, err := r.connect(cmd)
 	if err != nil {
-		return "", err
+		return "", nil, err
+	}
+	desk, err := client.NewDirect(ctx, who.Place, who.Token)
+	if err != nil {
+		return "", nil, err
 	}
 	session, err := chooseSession(ctx, desk, r.session, false)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	on.Direct, on.session = desk, session.ID
-	if d.who != nobody && len(on.words) > 0 {
-		state, err := stateOf(ctx, desk, session.ID)
-		if err != nil {
-			return "", err
+	var state playtest.State
+	if d.who != nobody && len(on.words) > 0 || on.wait {
+		if state, err = stateOf(ctx, desk, session.ID); err != nil {
+			return "", nil, err
 		}
-		if d.who == waiting {
-			on.request, err = requestOf(state, on.words[0])
-			on.person = on.request.Person
-		} else {
-			on.person, err = personIn(everybody(state), on.words[0], "has been in this session")
-		}
-		if err != nil {
-			return "", err
+		if err = d.find(state, on); err != nil {
+			return "", nil, err
 		}
 	}
-	return d.do(ctx, *on)
+	if done, err = d.do(ctx, *on); err != nil || !on.wait {
+		return done, nil, err
+	}
+	outcome, err = r.awaitSeat(cmd, who, handoverWatch{session: session.ID, after: state.Seq, by: desk.Me().ID, person: on.person})
+	return done, outcome, err
+}
+
+// find looks up whom the words mean; without words, with whom a hand-over that is waited for will be.
+func (d deed) find(state playtest.State, on *target) (err error) {
+	switch {
+	case d.who == somebody:
+		on.person, err = personIn(everybody(state), on.words[0], "has been in this session")
+		return err
+	case len(on.words) > 0:
+		on.request, err = requestOf(state, on.words[0])
+	case len(state.Queue) > 0:
+		on.request = state.Queue[0]
+	}
+	on.person = on.request.Person
+	return err
 }
 
 // requestOf is the request of somebody who waits.

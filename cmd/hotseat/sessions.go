@@ -50,7 +50,17 @@ func sessionTable(list []client.Session, now time.Time) string {
 	}
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SESSION\tSTATE\tHOLDER\tWAITING\tLEFT\tGAME")
+	places := map[string]bool{}
+	for _, s := range list {
+		places[s.Location] = true
+	}
+	location := func(of string) string { // a column if there is more than one
+		if len(places) < 2 {
+			return ""
+		}
+		return of + "\t"
+	}
+	fmt.Fprintln(table, "SESSION\tSTATE\tHOLDER\tWAITING\tLEFT\t"+location("LOCATION")+"GAME")
 	for _, s := range list {
 		holder, left := "-", "-"
 		if s.Seat.Holder != nil {
@@ -59,7 +69,7 @@ func sessionTable(list []client.Session, now time.Time) string {
 		if !s.Ended() {
 			left = max(0, s.EndsAt.Sub(now)).Truncate(time.Minute).String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", shown(s.ID), shown(s.Status), shown(holder), s.Waiting, strings.TrimSuffix(left, "0s"), shown(s.Title))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s%s\n", shown(s.ID), shown(s.Status), shown(holder), s.Waiting, strings.TrimSuffix(left, "0s"), location(shown(s.Location)), shown(s.Title))
 	}
 	_ = table.Flush()
 	return strings.TrimSuffix(out.String(), "\n")
@@ -68,14 +78,16 @@ func sessionTable(list []client.Session, now time.Time) string {
 func startCommand() *cobra.Command {
 	r := &remote{}
 	var start client.Start
-	var size string
+	var size, policy string
 	var length time.Duration
 	cmd := &cobra.Command{
 		Use:   "start [GAME]",
 		Short: "Start a playtest and print its id",
-		Long:  "Starts a playtest of GAME, which is an application's id or name; it can be left out where there is one.",
+		Long: "Starts a playtest of GAME, which is an application's id or name; it can be left out where there is one.\n\n" +
+			"--policy says how the seat is given, as NAME=VALUE with commas between; what is left out is as usual.\n" +
+			"Times are seconds, or 90s, 5m:\n" + policyHelp(),
 		Example: "  hotseat start\n  hotseat start a-demo --length 2h --size 1280x720 --encoder gpu\n" +
-			"  id=$(hotseat start a-demo)",
+			"  hotseat start --policy approvers=lead,turn=5m,cooldown=60\n  id=$(hotseat start a-demo --location eu-central-1)",
 		Args: args(cobra.MaximumNArgs(1)),
 	}
 	cmd.RunE = r.run(func(cmd *cobra.Command, games []string) (any, string, error) {
@@ -90,15 +102,25 @@ func startCommand() *cobra.Command {
 			return nil, "", usageError{fmt.Errorf("--length %s is no length in whole seconds; write 90m or 2h", length)}
 		}
 		start.SessionLengthSeconds = int(length / time.Second)
+		if policy != "" {
+			p, err := parsePolicy(policy)
+			if err != nil {
+				return nil, "", err
+			}
+			start.Policy = &p
+		}
 		d, err := r.desk(cmd)
 		if err != nil {
 			return nil, "", err
 		}
-		applications, err := d.Applications(cmd.Context())
+		offered, err := d.Catalogue(cmd.Context())
 		if err != nil {
 			return nil, "", err
 		}
-		if start.Application, err = pickGame(applications, strings.Join(games, "")); err != nil {
+		if start.Location != "" && !slices.Contains(offered.Locations, start.Location) {
+			return nil, "", usageError{fmt.Errorf("--location %q is none of the server's; there are: %s", shown(start.Location), shown(strings.Join(offered.Locations, ", ")))}
+		}
+		if start.Application, err = pickGame(offered.Applications, strings.Join(games, "")); err != nil {
 			return nil, "", err
 		}
 		s, err := d.StartSession(cmd.Context(), start)
@@ -110,8 +132,8 @@ func startCommand() *cobra.Command {
 		defer done()
 		var out []cobra.Completion
 		if d != nil && len(given) == 0 {
-			games, _ := d.Applications(ctx)
-			for _, g := range games {
+			offered, _ := d.Catalogue(ctx)
+			for _, g := range offered.Applications {
 				out = append(out, cobra.CompletionWithDesc(shown(g.ID), shown(g.Description)))
 			}
 		}
@@ -119,11 +141,26 @@ func startCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.DurationVar(&length, "length", 0, "end by itself after this long, 1m to 24h (default: the server's)")
+	f.StringVar(&start.Location, "location", "", "`REGION` to run in, of those that the server has (default: its first)")
+	f.StringVar(&policy, "policy", "", "`RULES` for the seat, such as approvers=lead,turn=300 (default: the server's)")
 	f.StringVar(&size, "size", "", "picture in pixels, such as 1280x720 (default: the server's)")
 	f.IntVar(&start.Framerate, "framerate", 0, "frames a second, 10 to 60 (default: the server's)")
 	f.IntVar(&start.VideoBitrateKbps, "bitrate", 0, "of the broadcast in kbit/s, 200 to 8500 (default: the server's)")
 	f.StringVar(&start.Encoder, "encoder", "", "gpu (falls back to cpu) or cpu (default: the server's)")
 	_ = cmd.RegisterFlagCompletionFunc("encoder", cobra.FixedCompletions([]cobra.Completion{"gpu", "cpu"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("policy", completePolicy)
+	_ = cmd.RegisterFlagCompletionFunc("location", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		d, ctx, done := r.quiet(cmd)
+		defer done()
+		if d == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		offered, _ := d.Catalogue(ctx)
+		for i := range offered.Locations {
+			offered.Locations[i] = shown(offered.Locations[i])
+		}
+		return offered.Locations, cobra.ShellCompDirectiveNoFileComp
+	})
 	return cmd
 }
 

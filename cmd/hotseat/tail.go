@@ -61,6 +61,12 @@ func tailCommand() *cobra.Command {
 
 // follow prints the events after a number, up to another one, or for ever if that is 0.
 func (r *remote) follow(cmd *cobra.Command, who *account.SignedIn, session string, after, upTo int64) error {
+	return r.watch(cmd, who, session, after, func(u client.Update) (bool, error) { return r.printEvents(cmd, u, upTo) })
+}
+
+// watch hands over what happens in one session after an event of its log, until see is finished or fails, or
+// the command's context ends. Trouble with the connection is said on standard error.
+func (r *remote) watch(cmd *cobra.Command, who *account.SignedIn, session string, after int64, see func(client.Update) (finished bool, err error)) error {
 	net, err := client.New(client.Config{URL: who.URL, Token: who.Token, TLS: who.TLS, KeepRaw: true, Only: session, After: after})
 	if err != nil {
 		return err
@@ -84,7 +90,7 @@ func (r *remote) follow(cmd *cobra.Command, who *account.SignedIn, session strin
 				continue
 			}
 		}
-		finished, failed = r.printEvents(cmd, u, upTo)
+		finished, failed = see(u)
 		if finished || failed != nil {
 			cancel()
 		}

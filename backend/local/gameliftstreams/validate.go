@@ -163,7 +163,10 @@ func checkVariables(variables map[string]string) error {
 }
 
 func (s *Service) chooseLocation(wanted []string) (string, error) {
-	if len(wanted) == 0 {
+	if len(wanted) == 0 { // the primary location is that of the stream group's own region
+		if slices.Contains(s.config.Locations, s.config.Region) {
+			return s.config.Region, nil
+		}
 		return s.config.Locations[0], nil
 	}
 	for _, location := range wanted {

@@ -174,9 +174,8 @@ func (p *people) read() error {
 	if err != nil {
 		return fmt.Errorf("reading the file of people: %w", err)
 	}
-	// sshd's StrictModes: who can write the file can be anybody.
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("others can write %s (mode %04o), and whoever writes it can be a QA lead: chmod go-w %s", p.path, info.Mode().Perm(), p.path)
+	if err := strict(p.path, info, os.Geteuid()); err != nil {
+		return err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPeopleFile+1))
 	if err != nil {

@@ -148,18 +148,3 @@ func TestAChangedFileCountsAtTheNextSignInAndABrokenOneDoesNot(t *testing.T) {
 	expect(two, "")
 	expect(one, playtest.RolePlayer)
 }
-
-func TestAFileThatOthersCanWriteIsRefused(t *testing.T) {
-	_, key := newKey(t)
-	path := filepath.Join(t.TempDir(), "people")
-	if err := os.WriteFile(path, []byte(`name="a",role="viewer" `+key), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o664); err != nil {
-		t.Fatal(err)
-	}
-	_, err := loadPeople(path, slog.New(slog.DiscardHandler), time.Now)
-	if err == nil || !strings.Contains(err.Error(), "others can write") {
-		t.Errorf("got %v", err)
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"os"
 	"time"
 
 	"charm.land/ssh"
@@ -28,33 +30,29 @@ const (
 	// listedEvery is how often an open console's key is looked up again: who is taken off the list is out
 	// within this time.
 	listedEvery = 5 * time.Second
-	// endTime is how long consoles may take to give the terminals back.
+	// endTime is how long a console may take to give the terminal back once it is to end, before its
+	// session is closed, and then again before its connection is.
 	endTime = 3 * time.Second
 )
 
-// Config of Serve. Addr, HostKeyFile, PeopleFile, Server and Token are needed.
+// Config of Listen. Addr, HostKeyFile and PeopleFile are needed.
 type Config struct {
 	Addr        string // host:port
 	HostKeyFile string // made if missing
 	PeopleFile  string // see ParsePeople
-	Server      string // URL of the backend, on loopback
-	// Token makes the credentials of a person who has shown their key. They are asked for as long as
-	// the person is connected, so they hold a short-lived token and renew it.
-	Token func(playtest.Person) events.Credentials
-	Log   *slog.Logger
+	Log         *slog.Logger
 
 	IdleTimeout time.Duration    // without anything typed; default 30 min
 	Max         int              // connections at once; default 100
 	MaxPerHost  int              // of them from one address; default 10
 	Now         func() time.Time // default time.Now
-	Listening   func(net.Addr)   // told the address once connections are accepted; nil: nobody
 
-	listedEvery time.Duration // for tests
+	listedEvery, startTime, emptyTime, endTime time.Duration // for tests
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Addr == "" || c.HostKeyFile == "" || c.PeopleFile == "" || c.Server == "" || c.Token == nil {
-		return c, errors.New("console over SSH: address, host key, people, server and token are needed")
+	if c.Addr == "" || c.HostKeyFile == "" || c.PeopleFile == "" {
+		return c, errors.New("console over SSH: address, host key and people are needed")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -62,53 +60,106 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.IdleTimeout <= 0 {
-		c.IdleTimeout = defaultIdle
-	}
 	if c.Max <= 0 {
 		c.Max = defaultMost
-	}
-	if c.listedEvery <= 0 {
-		c.listedEvery = listedEvery
 	}
 	if c.MaxPerHost <= 0 {
 		c.MaxPerHost = defaultPerHost
 	}
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{{&c.IdleTimeout, defaultIdle}, {&c.listedEvery, listedEvery}, {&c.startTime, startTime}, {&c.emptyTime, emptyTime}, {&c.endTime, endTime}} {
+		if *d.value <= 0 {
+			*d.value = d.standard
+		}
+	}
 	return c, nil
 }
 
-// Serve listens and serves consoles until the context ends, which is nil, or something is wrong with
-// the configuration: address, host key, people. It waits for the consoles to end.
-func Serve(ctx context.Context, cfg Config) error {
+// Server has its port, its key and its people, and serves once it knows the backend.
+type Server struct {
+	cfg      Config
+	people   *people
+	key      gossh.Signer
+	listener net.Listener
+}
+
+// Listen reads the file of people and the host key and takes the port: whatever is wrong with them is
+// an error. Clients that come before Serve wait. Call Serve or Close.
+func Listen(cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known, err := loadPeople(cfg.PeopleFile, cfg.Log, cfg.Now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, err := hostKey(cfg.HostKeyFile)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("console over SSH: %w (another program may have the port: choose one with --ssh)", err)
+	}
+	return &Server{cfg: cfg, people: known, key: key, listener: listener}, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Command is what a person types to come here: with this machine's name where the server listens on
+// every address.
+func (s *Server) Command() string {
+	host, port, err := net.SplitHostPort(s.Addr().String())
+	if err != nil {
+		return "ssh " + s.Addr().String()
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+		if name, err := os.Hostname(); err == nil && name != "" {
+			host = name
+		}
+	}
+	return fmt.Sprintf("ssh -p %s %s", port, host)
+}
+
+// Close gives the port back; a Serve that runs returns.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("console over SSH: %w", err)
+	}
+	return nil
+}
+
+// Serve serves consoles of the backend at a URL until the context ends, which is nil, and waits for
+// them to end. It is called once.
+//
+// token makes the credentials of a person who has shown their key. They are asked for as long as the
+// person is connected, so they hold a short-lived token and renew it.
+func (s *Server) Serve(ctx context.Context, url string, token func(playtest.Person) events.Credentials) error {
+	defer func() { _ = s.Close() }()
+	if url == "" || token == nil {
+		return errors.New("console over SSH: the backend's URL and tokens are needed")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &server{cfg: cfg, people: known, limits: newLimits(cfg.Max, cfg.MaxPerHost, cfg.Now), ctx: ctx}
-	server, err := wish.NewServer(
-		func(srv *ssh.Server) error { srv.AddHostKey(key); return nil },
+	connected, closeAll := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeAll()
+	serving := &server{cfg: s.cfg, people: s.people, limits: newLimits(s.cfg.Max, s.cfg.MaxPerHost, s.cfg.Now), url: url, token: token, ctx: ctx, connected: connected}
+	library, err := wish.NewServer(
+		func(srv *ssh.Server) error { srv.AddHostKey(s.key); return nil },
 		wish.WithVersion("Hotseat"),
-		wish.WithPublicKeyAuth(s.knows),
+		wish.WithPublicKeyAuth(serving.knows),
 		ssh.EmulatePty(),
-		ssh.WrapConn(s.admit),
+		ssh.WrapConn(serving.admit),
 		func(srv *ssh.Server) error {
-			srv.Handler = s.handle
 			srv.HandshakeTimeout = handshakeTime
 			srv.ServerConfigCallback = func(ssh.Context) *gossh.ServerConfig { return &gossh.ServerConfig{MaxAuthTries: maxKeys} }
-			srv.PtyCallback = func(_ ssh.Context, pty ssh.Pty) bool { return len(pty.Term) <= maxVariable }
-			srv.SessionRequestCallback = func(_ ssh.Session, kind string) bool { return kind != "subsystem" }
 			// What is not named here is refused: only sessions, and no forwarding of any kind.
-			srv.ChannelHandlers = map[string]ssh.ChannelHandler{"session": ssh.DefaultSessionHandler}
+			srv.ChannelHandlers = map[string]ssh.ChannelHandler{"default": serving.channel}
 			srv.RequestHandlers = map[string]ssh.RequestHandler{}
 			srv.SubsystemHandlers = map[string]ssh.SubsystemHandler{}
 			return nil
@@ -117,23 +168,20 @@ func Serve(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("console over SSH: %w", err)
 	}
-	listener, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		return fmt.Errorf("console over SSH: %w (another program may have the port: choose one with --ssh)", err)
-	}
-	cfg.Log.Info("the console is served over SSH", "address", listener.Addr().String(), "host key", gossh.FingerprintSHA256(key.PublicKey()), "keys", len(known.byKey))
-	if cfg.Listening != nil {
-		cfg.Listening(listener.Addr())
-	}
-	stopped := context.AfterFunc(ctx, func() {
-		s.wait(endTime) // consoles see the context end and give the terminal back
-		_ = server.Close()
-	})
-	defer stopped()
-	err = server.Serve(listener)
+	s.cfg.Log.Info("the console is served over SSH", "address", s.Addr().String(), "host key", gossh.FingerprintSHA256(s.key.PublicKey()), "keys", len(s.people.byKey))
+	defer context.AfterFunc(ctx, func() {
+		serving.wait() // consoles see the context end and give the terminal back
+		closeAll()
+		_ = s.Close() // the library does not know the listener before it serves
+		_ = library.Close()
+	})()
+	err = library.Serve(s.listener)
+	ended := ctx.Err() != nil
 	cancel()
-	s.wait(endTime)
-	if errors.Is(err, ssh.ErrServerClosed) {
+	serving.wait()
+	closeAll()
+	serving.wait() // those that only the end of their connection ends
+	if ended && (errors.Is(err, ssh.ErrServerClosed) || errors.Is(err, net.ErrClosed)) {
 		return nil
 	}
 	return fmt.Errorf("console over SSH: %w", err)
@@ -149,11 +197,15 @@ func (s *server) knows(ctx ssh.Context, key ssh.PublicKey) bool {
 	return ok
 }
 
-func (s *server) admit(_ ssh.Context, conn net.Conn) net.Conn {
+func (s *server) admit(ctx ssh.Context, conn net.Conn) net.Conn {
 	admitted, why := s.limits.admit(conn)
 	if why != "" {
 		s.cfg.Log.Warn("a connection was refused", "address", conn.RemoteAddr().String(), "why", why)
 		return nil
 	}
-	return admitted
+	c := newConnection(s.connected, admitted, s.cfg.emptyTime, func() {
+		s.cfg.Log.Info("a connection without a console was closed", "address", conn.RemoteAddr().String())
+	})
+	ctx.SetValue(connectionKey{}, c)
+	return c
 }

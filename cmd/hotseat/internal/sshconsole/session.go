@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,38 +14,49 @@ import (
 	"charm.land/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
+	"hotseat/backend/events"
 	"hotseat/backend/playtest"
 	"hotseat/tui"
 	"hotseat/tui/prefs"
 )
 
-const (
-	// maxWidth and maxHeight bound a terminal in cells: a client may claim any size, and the screen is
-	// kept in memory.
-	maxWidth, maxHeight = 500, 200
-	// maxVariable bounds a variable of the environment, maxConsoles the consoles of one connection
-	// (OpenSSH's MaxSessions is 10 by default).
-	maxVariable = 128
-	maxConsoles = 4
-)
+// maxWidth and maxHeight bound a terminal in cells: a client may claim any size, and the screen is kept
+// in memory.
+const maxWidth, maxHeight = 500, 200
 
-// environment is what of the client's environment the console takes notice of. TERM comes with the
-// terminal.
-var environment = []string{"COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "TERM_PROGRAM"}
-
+// server is what Serve keeps while it serves.
 type server struct {
 	cfg    Config
 	people *people
 	limits *limits
-	ctx    context.Context // ends with Serve
+	url    string
+	token  func(playtest.Person) events.Credentials
+	ctx    context.Context // ends with Serve: consoles end
+	// connected ends after ctx, when consoles had their time: connections are closed, also those that
+	// are still in their handshake, which the library does not know.
+	connected context.Context
 
-	mu       sync.Mutex // protects consoles
-	consoles map[string]int
-	running  sync.WaitGroup
+	mu      sync.Mutex     // protects ended, and running from those that come after
+	ended   bool           // no console begins any more
+	running sync.WaitGroup // consoles
 }
 
-// wait returns when no console runs any more, or after a time.
-func (s *server) wait(most time.Duration) {
+// begin counts a console, unless the server has ended.
+func (s *server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// wait lets no console begin any more, and returns when none runs, or after endTime.
+func (s *server) wait() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()
@@ -54,95 +64,100 @@ func (s *server) wait(most time.Duration) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(most):
+	case <-time.After(s.cfg.endTime):
 	}
 }
 
-// handle is one console: a session channel of a connection whose key was proven.
-func (s *server) handle(sess ssh.Session) {
+// handle is one console: a session channel of a connection whose key was proven. It ends the session.
+func (s *server) handle(sess ssh.Session, c *connection, windows <-chan tea.WindowSizeMsg) {
+	if !s.begin() {
+		return
+	}
+	defer s.running.Done()
+	c.begin()
+	defer c.end()
 	log := s.cfg.Log.With("address", sess.RemoteAddr().String())
+	_, _, hasPty := sess.Pty()
+	ctx, stream, done := watchIdle(sess.Context(), sess, s.cfg.IdleTimeout, !hasPty)
+	defer done()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer context.AfterFunc(s.ctx, func() { end(nil) })()
+	defer s.endInTime(ctx, sess, c, log)()
+
 	who, ok := s.people.find(sess.PublicKey())
-	if !ok { // taken off the list since the handshake
-		s.refuse(sess, "your key is no longer known here")
-		return
+	var err error
+	switch {
+	case !ok: // taken off the list since the handshake
+		err = errors.New("your key is no longer known here")
+	case sess.RawCommand() != "":
+		err = errors.New("no commands are run here: `ssh -t` without one is the console, `ssh -T` its lines; scripts use `hotseat login` and `hotseat sessions`")
+	default:
+		log = log.With("person", who.Name, "role", who.Role)
+		log.Info("a console was opened", "key", gossh.FingerprintSHA256(sess.PublicKey()))
+		began := s.cfg.Now()
+		go s.stayListed(ctx, sess.PublicKey(), who, end)
+		err = s.console(ctx, sess, stream, who, windows, log)
+		log.Info("a console was closed", "after", s.cfg.Now().Sub(began).Round(time.Second), "error", err)
 	}
-	log = log.With("person", who.Name, "role", who.Role)
-	if !s.enter(sess.Context().SessionID()) {
-		s.refuse(sess, fmt.Sprintf("one connection has at most %d consoles", maxConsoles))
-		return
-	}
-	defer s.leave(sess.Context().SessionID())
-	defer func() {
-		if p := recover(); p != nil {
-			log.Error("a console panicked", "panic", p, "stack", string(debug.Stack()))
-			s.refuse(sess, "the console had an error of its own; connect again")
-		}
-	}()
-	if sess.RawCommand() != "" {
-		s.refuse(sess, "no commands are run here: `ssh -t` without one is the console, `ssh -T` its lines; scripts use `hotseat login` and `hotseat sessions`")
-		return
-	}
-	log.Info("a console was opened", "key", gossh.FingerprintSHA256(sess.PublicKey()))
-	began := s.cfg.Now()
-	err := s.console(sess, who)
-	log.Info("a console was closed", "after", s.cfg.Now().Sub(began).Round(time.Second), "error", err)
+	end(nil) // what follows may wait for a client that does not read
 	if err != nil {
-		s.refuse(sess, err.Error())
+		refuse(sess, err.Error())
+		return
 	}
+	_ = sess.Exit(0)
 }
 
-// enter counts the consoles of a connection.
-func (s *server) enter(connection string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.consoles == nil {
-		s.consoles = map[string]int{}
+// endInTime closes the session endTime after its context ended, and its connection after that time
+// again, unless stop is called before: who writes to a client that does not read waits for ever, and a
+// client that does not confirm the session's end keeps the writer waiting.
+func (s *server) endInTime(ctx context.Context, sess ssh.Session, c *connection, log *slog.Logger) (stop func()) {
+	ended := make(chan struct{})
+	unhook := context.AfterFunc(ctx, func() {
+		session := time.AfterFunc(s.cfg.endTime, func() {
+			log.Warn("a console did not end in time; its session is closed")
+			_ = sess.Close() // may wait for the client as well
+		})
+		defer session.Stop()
+		connection := time.AfterFunc(2*s.cfg.endTime, func() {
+			log.Warn("a console did not end with its session; its connection is closed")
+			_ = c.Close()
+		})
+		defer connection.Stop()
+		<-ended
+	})
+	return func() {
+		close(ended)
+		unhook()
 	}
-	if s.consoles[connection] >= maxConsoles || s.ctx.Err() != nil {
-		return false
-	}
-	s.consoles[connection]++
-	s.running.Add(1)
-	return true
-}
-
-func (s *server) leave(connection string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.consoles[connection]--; s.consoles[connection] == 0 {
-		delete(s.consoles, connection)
-	}
-	s.running.Done()
 }
 
 // refuse says why, where a person sees it, and ends the session.
-func (s *server) refuse(sess ssh.Session, why string) {
+func refuse(sess ssh.Session, why string) {
 	_, _ = fmt.Fprintf(sess.Stderr(), "hotseat: %s\n", why)
 	_ = sess.Exit(1)
 }
 
-// console runs until the person leaves, is idle for too long, or the connection or the server ends.
-func (s *server) console(sess ssh.Session, who playtest.Person) error {
-	pty, windows, hasPty := sess.Pty()
-	ctx, stream, done := watchIdle(sess.Context(), sess, s.cfg.IdleTimeout, !hasPty)
-	defer done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(nil) })()
-	go s.stayListed(ctx, sess.PublicKey(), who, cancel)
-
+// console runs until the person leaves, or the context ends: since they are idle for too long, or the
+// session, the connection or the server ends.
+func (s *server) console(ctx context.Context, sess ssh.Session, stream io.ReadWriter, who playtest.Person, windows <-chan tea.WindowSizeMsg, log *slog.Logger) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error("a console panicked", "panic", p, "stack", string(debug.Stack()))
+			err = errors.New("the console had an error of its own; connect again")
+		}
+	}()
 	preferences := prefs.Default()
 	preferences.Picture = "blocks" // a terminal's own graphics cost the line ten times as much
 	opts := tui.Options{
 		Preferences: preferences,
-		URL:         s.cfg.Server, Token: s.cfg.Token(who), ReadOnly: who.Role == playtest.RoleViewer,
-		Log: s.cfg.Log.With("person", who.Name), Now: s.cfg.Now, NoFiles: true,
+		URL:         s.url, Token: s.token(who), ReadOnly: who.Role == playtest.RoleViewer,
+		Log: s.cfg.Log.With("person", who.Name), Now: s.cfg.Now, NoFiles: true, Inside: true,
 	}
-	var err error
-	if hasPty {
+	if pty, _, hasPty := sess.Pty(); hasPty {
 		opts.Input, opts.Output, opts.Environ = stream, stream, environ(sess.Environ(), pty.Term)
 		opts.Size = sizeOf(pty.Window)
-		opts.Resize = sizes(ctx, windows)
+		opts.Resize = windows
 		err = tui.Run(ctx, opts)
 	} else {
 		in, end := untilEnd(stream)
@@ -187,24 +202,6 @@ func untilEnd(stream io.Reader) (io.Reader, func()) {
 	return r, func() { _ = r.Close() }
 }
 
-// sizes turns the client's windows into the console's, the newest in place of one that was not taken.
-func sizes(ctx context.Context, windows <-chan ssh.Window) <-chan tea.WindowSizeMsg {
-	out := make(chan tea.WindowSizeMsg, 1)
-	go func() { // reads to the end, since the connection waits for its reader
-		for w := range windows {
-			select {
-			case <-out:
-			default:
-			}
-			select {
-			case out <- sizeOf(w): // there is room: nobody else writes
-			case <-ctx.Done():
-			}
-		}
-	}()
-	return out
-}
-
 func sizeOf(w ssh.Window) tea.WindowSizeMsg {
 	return tea.WindowSizeMsg{Width: min(max(w.Width, 1), maxWidth), Height: min(max(w.Height, 1), maxHeight)}
 }
@@ -213,8 +210,7 @@ func sizeOf(w ssh.Window) tea.WindowSizeMsg {
 func environ(given []string, term string) []string {
 	out := []string{"TERM=" + term, "TTY_FORCE=1"} // the stream is a terminal although it is no file
 	for _, variable := range given {
-		name, _, _ := strings.Cut(variable, "=")
-		if slices.Contains(environment, name) && len(variable) <= maxVariable {
+		if noticed(variable) {
 			out = append(out, variable)
 		}
 	}

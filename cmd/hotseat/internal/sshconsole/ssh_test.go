@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +36,9 @@ type place struct {
 	stop    func() // ends Serve and waits for it
 }
 
+// tokenOf makes the credentials of a person.
+type tokenOf = func(playtest.Person) events.Credentials
+
 // lines collects what a server logs.
 type lines struct {
 	mu   sync.Mutex
@@ -57,6 +59,12 @@ func (l *lines) String() string {
 
 // newPlace serves for a QA lead, a player and a viewer; the key "stranger" is nobody's.
 func newPlace(t testing.TB, change func(*Config)) *place {
+	t.Helper()
+	return newPlaceFor(t, change, nil)
+}
+
+// newPlaceFor has tokens of its own making, from those of the backend.
+func newPlaceFor(t testing.TB, change func(*Config), tokens func(tokenOf) tokenOf) *place {
 	t.Helper()
 	for _, program := range []string{"ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -82,18 +90,25 @@ func newPlace(t testing.TB, change func(*Config)) *place {
 	if err := os.WriteFile(people, []byte(file.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listening := make(chan net.Addr, 1)
 	cfg := Config{
 		Addr: "127.0.0.1:0", HostKeyFile: filepath.Join(p.dir, "host_key"), PeopleFile: people,
-		Server: p.backend.URL, Token: p.backend.PersonToken, Log: slog.New(slog.NewTextHandler(p.log, nil)),
-		Listening: func(a net.Addr) { listening <- a },
+		Log: slog.New(slog.NewTextHandler(p.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
 	}
+	token := p.backend.PersonToken
+	if tokens != nil {
+		token = tokens(token)
+	}
+	server, err := Listen(cfg)
+	if err != nil {
+		t.Fatalf("Listen: %v", err)
+	}
+	_, p.port, _ = net.SplitHostPort(server.Addr().String())
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, cfg) }()
+	go func() { served <- server.Serve(ctx, p.backend.URL, token) }()
 	p.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-served; err != nil {
@@ -101,13 +116,6 @@ func newPlace(t testing.TB, change func(*Config)) *place {
 		}
 	})
 	t.Cleanup(p.stop)
-	select {
-	case a := <-listening:
-		_, p.port, _ = net.SplitHostPort(a.String())
-	case err := <-served:
-		served <- nil
-		t.Fatalf("Serve: %v", err)
-	}
 	return p
 }
 
@@ -240,10 +248,8 @@ func TestWhoIsTakenOffTheListIsOut(t *testing.T) {
 }
 
 func TestAConsoleThatPanicsTakesNoOtherWithIt(t *testing.T) {
-	var good func(playtest.Person) events.Credentials
-	p := newPlace(t, func(c *Config) {
-		good = c.Token
-		c.Token = func(who playtest.Person) events.Credentials {
+	p := newPlaceFor(t, nil, func(good tokenOf) tokenOf {
+		return func(who playtest.Person) events.Credentials {
 			if who.Role == playtest.RoleViewer {
 				panic("an error of its own")
 			}
@@ -270,41 +276,5 @@ func TestAnIdleConsoleIsClosed(t *testing.T) {
 	run.ends(1)
 	if !strings.Contains(run.errors.String(), "nothing was typed for 300ms") {
 		t.Errorf("it said %q", run.errors.String())
-	}
-}
-
-func TestServeSaysWhatIsWrongBeforeItListens(t *testing.T) {
-	dir := t.TempDir()
-	_, key := newKey(t)
-	good := filepath.Join(dir, "people")
-	if err := os.WriteFile(good, []byte(`name="a",role="viewer" `+key), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	broken := filepath.Join(dir, "broken")
-	if err := os.WriteFile(broken, []byte("#\nnonsense"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	token := (&standin.Backend{}).PersonToken
-	cfg := Config{Addr: "127.0.0.1:0", HostKeyFile: filepath.Join(dir, "host_key"), PeopleFile: good, Server: "http://127.0.0.1:1", Token: token}
-	for name, c := range map[string]struct {
-		change func(*Config)
-		want   string
-	}{
-		"no people":    {func(c *Config) { c.PeopleFile = filepath.Join(dir, "none") }, "there is no file of people"},
-		"a mistake":    {func(c *Config) { c.PeopleFile = broken }, "line 2: this is no key"},
-		"a taken port": {func(c *Config) { c.Addr = taken.Addr().String() }, "another program may have the port"},
-		"no token":     {func(c *Config) { c.Token = nil }, "are needed"},
-		"no host key":  {func(c *Config) { c.HostKeyFile = broken }, "is no private key"},
-	} {
-		changed := cfg
-		c.change(&changed)
-		if err := Serve(context.Background(), changed); err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
