@@ -54,6 +54,7 @@ const (
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
 	PublicURL    string // of the edge as clients elsewhere reach it, such as https://playtests.example; "": as it is listened on
+	Metrics      string // host:port of the stages' figures, for Prometheus and for people; "": none
 	Applications []gameliftstreams.Application
 	InstancePath string // the hotseat-instance program
 	ScratchDir   string // for the instances; made if missing
@@ -170,6 +171,9 @@ func Start(cfg Config) (_ *Services, err error) {
 	if err := s.realTime(cfg); err != nil {
 		return nil, fmt.Errorf("starting the local IVS Real-Time: %w", err)
 	}
+	if err := s.metrics(cfg.Metrics); err != nil {
+		return nil, fmt.Errorf("starting the figures of the stages: %w", err)
+	}
 	if err := s.hosts(cfg); err != nil {
 		return nil, fmt.Errorf("starting the local GameLift Streams: %w", err)
 	}
@@ -217,7 +221,7 @@ func (s *Services) realTime(cfg Config) error {
 		return err
 	}
 	s.stages, err = stage.New(stage.Config{
-		PublicURL: s.Access.WhipURL, Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
+		PublicURL: s.Access.WhipURL, TCPAddress: tcpAddress(s.Access.EdgeHost), Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
 	})
 	if err != nil {
 		return err
@@ -225,6 +229,32 @@ func (s *Services) realTime(cfg Config) error {
 	control.SetStage(s.stages)
 	s.mux.Handle("/whip/", http.StripPrefix("/whip", s.stages.Handler()))
 	s.serve(s.listeners[2], sigv4.Middleware("ivs", Region, s.Access.Credentials, cfg.Now, sigv4.WriteError)(control.Handler()))
+	return nil
+}
+
+// tcpAddress is where stages take media from networks without UDP: any port of the edge's host.
+func tcpAddress(edge string) string {
+	host, _, err := net.SplitHostPort(edge)
+	if err != nil {
+		return ""
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// metrics serves the stages' figures on a listener of their own: they name participants.
+func (s *Services) metrics(address string) error {
+	if address == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", address, err)
+	}
+	s.listeners = append(s.listeners, l)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.stages.MetricsHandler())
+	mux.Handle("GET /stages", s.stages.StatsHandler())
+	s.serve(l, mux)
 	return nil
 }
 

@@ -1,6 +1,6 @@
-// Command hotseat is what people type: `hotseat demo` for a whole playtest on this machine,
-// `hotseat doctor` for what the machine lacks, `hotseat log` to show a session's log and to verify that
-// nobody changed it.
+// Command hotseat is what people type: `hotseat demo` for a whole playtest on this machine, `hotseat serve`
+// for one that others come to, `hotseat console` to moderate, and a word for every action, for scripts.
+// `hotseat help` lists them.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 			"in a browser, others watch live, talk and take turns in the seat; a QA lead moderates from a terminal.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), serveCommand(), workerCommand(), doctorCommand(), logCommand())
+	root.AddCommand(demoCommand(), serveCommand(), workerCommand(), doctorCommand(), logCommand(), conformanceCommand())
 	addRemote(root)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "hotseat:", err)

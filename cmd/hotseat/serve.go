@@ -30,6 +30,7 @@ type serveOptions struct {
 	apps      []string
 	listen    string
 	public    string
+	metrics   string
 	data      string
 	ssh       string
 	sshPeople string
@@ -53,6 +54,7 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
 	f.StringVar(&o.public, "public-url", "", "`URL` of the page and the API for people elsewhere, behind a proxy: https://playtests.example (default: as --listen)")
+	f.StringVar(&o.metrics, "metrics", "", "host:port for /metrics (Prometheus) and /stages (JSON), such as 127.0.0.1:9090 (default: none)")
 	f.StringVar(&o.data, "data", "", "folder for the log and the sign-ins (default: hotseat in the user's data folder)")
 	f.StringVar(&o.ssh, "ssh", "", "host:port for consoles over SSH (default: none)")
 	f.StringVar(&o.sshPeople, "ssh-people", "", `file of who may come by SSH: lines of name="...",role="qa-lead" and a public key (default: ssh-people in the data folder)`)
@@ -98,7 +100,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		applications = append(applications, app)
 	}
 	running, err := host.Serve(ctx, host.Config{
-		Listen: o.listen, PublicURL: o.public, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
+		Listen: o.listen, PublicURL: o.public, Metrics: o.metrics, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
 		ConnectionTimeout: demo.ConnectionTimeout, Log: logger,
 	}, func() *exec.Cmd {
 		worker := exec.Command(self, "worker")

@@ -29,6 +29,7 @@ import (
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
 	PublicURL    string // of the edge for clients elsewhere; "": as it is listened on
+	Metrics      string // host:port of the stages' figures; "": none
 	DataDir      string // the log, the sign-ins, scratch; made with mode 0700 if missing
 	BinDir       string // folder with hotseat-instance and hotseat-sidecar
 	Applications []gameliftstreams.Application
@@ -134,7 +135,7 @@ func openLog(dataDir string) (*store.Store, error) {
 
 func startServices(cfg Config, users []cognito.User, g local.Gate) (*local.Services, error) {
 	return local.Start(local.Config{
-		Listen: cfg.Listen, PublicURL: cfg.PublicURL, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
+		Listen: cfg.Listen, PublicURL: cfg.PublicURL, Metrics: cfg.Metrics, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
 		ScratchDir: filepath.Join(cfg.DataDir, "instances"), Users: users, Gate: g, Now: time.Now, Log: cfg.Log,
 	})
 }
