@@ -307,16 +307,11 @@ func TestASidecarWhoseStarterIsGoneWaitsForAWindowThatIsLate(t *testing.T) {
 	t.Parallel()
 	stage, env := environment(t)
 	env["HOTSEAT_WINDOW_TITLE"] = "a game that starts late"
-	// As launch scripts do: the sidecar goes on in the background while they end.
-	pid := filepath.Join(t.TempDir(), "pid")
-	p := startIn(t, []string{"/bin/sh", "-c", `file="$1"; shift; "$@" & echo $! > "$file"`, "launch-script", pid}, env)
-	var supervisor int
-	until(t, "the supervisor", func() bool {
-		raw, _ := os.ReadFile(pid)
-		supervisor, _ = strconv.Atoi(strings.TrimSpace(string(raw)))
-		return supervisor != 0
-	})
+	p := startIn(t, []string{"/bin/sh", "-c", `"$@" & wait`, "launch-script"}, env)
+	next(t, stage.Frames, "picture")
+	supervisor := children(p.cmd.Process.Pid)[0]
 	t.Cleanup(func() { _ = syscall.Kill(supervisor, syscall.SIGTERM) })
+	_ = syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL)
 	// The pictures are dark, and go on for longer than both may be gone.
 	first := next(t, stage.Frames, "picture").At
 	for f := next(t, stage.Frames, "picture"); f.At.Sub(first) < nobodyPatience+3*time.Second; f = next(t, stage.Frames, "picture") {
