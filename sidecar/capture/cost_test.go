@@ -100,7 +100,7 @@ func launchCost(b *testing.B, launcher string, cfg capture.Config) (seconds floa
 		" ! videoconvert ! video/x-raw,format=I420 ! videoscale ! video/x-raw,width=%d,height=%d,pixel-aspect-ratio=1/1"+
 		" ! x264enc tune=zerolatency bframes=0 speed-preset=%s option-string=deblock=0,0 bitrate=4000 key-int-max=%d vbv-buf-capacity=200 threads=1"+
 		" ! video/x-h264,profile=constrained-baseline,stream-format=byte-stream,alignment=au ! filesink location=%s sync=false async=false"+
-		" pulsesrc server=%s device=game.monitor latency-time=20000 buffer-time=60000 provide-clock=false do-timestamp=true"+
+		" pulsesrc server=%s device=game.monitor latency-time=20000 buffer-time=1000000 provide-clock=false do-timestamp=true"+
 		" ! audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=2 ! queue"+
 		" ! opusenc frame-size=20 complexity=5 bitrate=96000 audio-type=restricted-lowdelay ! fakesink sync=false async=false",
 		cfg.Display, cfg.Framerate, cfg.Width, cfg.Height, capture.DefaultPreset, 2*cfg.Framerate, file, cfg.PulseServer)

@@ -56,10 +56,12 @@ func describeVideo(c Config, source string, enc encoder, has func(element, prope
 }
 
 // pulseSource gives 20 ms at a time, which is what a packet holds: shorter periods only wake both
-// processes more often. Its default would be to buffer 200 ms. slave-method=none: it counts samples,
-// and soundClock ties the count to the clock. PipeWire answers here too, by the
-// PulseAudio socket that it opens (pipewire-pulse).
-const pulseSource = "pulsesrc name=" + nameSound + " latency-time=20000 buffer-time=60000 provide-clock=false slave-method=none"
+// processes more often. buffer-time is no delay. It is what the sound server and the source may hold for
+// a thread that gets no processor: with 60 ms, a machine that was short of it lost sound by the tenth of a
+// second, silently, and what came after was out of step with the picture until the count was tied anew.
+// slave-method=none: it counts samples, and soundClock ties the count to the clock. PipeWire answers here
+// too, by the PulseAudio socket that it opens (pipewire-pulse).
+const pulseSource = "pulsesrc name=" + nameSound + " latency-time=20000 buffer-time=1000000 provide-clock=false slave-method=none"
 
 // describeAudio writes the audio pipeline: Opus packets of 20 ms at 48 kHz, stereo, and with aac,
 // the name of an encoder, AAC packets beside them. At these bitrates nobody hears Opus work harder
@@ -70,11 +72,11 @@ func describeAudio(c Config, source, aac string) string {
 	if aac != "" {
 		b.WriteString(" ! tee name=heard heard.")
 	}
-	fmt.Fprintf(&b, " ! queue leaky=downstream max-size-time=100000000 max-size-buffers=0 max-size-bytes=0"+
+	fmt.Fprintf(&b, " ! queue leaky=downstream max-size-time=1000000000 max-size-buffers=0 max-size-bytes=0"+
 		" ! opusenc frame-size=20 complexity=5 bitrate=%d audio-type=restricted-lowdelay"+
 		" ! appsink name=%s sync=false async=false max-buffers=10 drop=true", c.AudioBitrate, nameAudio)
 	if aac != "" {
-		fmt.Fprintf(&b, " heard. ! queue leaky=downstream max-size-time=100000000 max-size-buffers=0 max-size-bytes=0 ! audioconvert ! %s bitrate=%d"+
+		fmt.Fprintf(&b, " heard. ! queue leaky=downstream max-size-time=1000000000 max-size-buffers=0 max-size-bytes=0 ! audioconvert ! %s bitrate=%d"+
 			" ! audio/mpeg,mpegversion=4,stream-format=raw ! appsink name=%s sync=false async=false max-buffers=20 drop=true", aac, c.aacBitrate(), nameAAC)
 	}
 	return b.String()

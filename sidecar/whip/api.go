@@ -10,7 +10,6 @@ import (
 	"github.com/pion/interceptor/pkg/cc"
 	"github.com/pion/interceptor/pkg/gcc"
 	"github.com/pion/interceptor/pkg/nack"
-	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -55,8 +54,8 @@ func newAPI(local bool, maxKbps int, estimator *cc.BandwidthEstimator) (*webrtc.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i), webrtc.WithSettingEngine(se)), nil
 }
 
-// interceptors: sender reports, for the round trip time, the answer to NACK, and the sender's
-// half of transport-wide congestion control. A publisher needs none of the others. The order is
+// interceptors: the answer to NACK, and the sender's half of transport-wide congestion control. A publisher
+// needs none of the others; sender reports are its own (reports.go). The order is
 // pion's: each sees what the ones behind it have done to a packet, so the one that numbers
 // packets comes last.
 func interceptors(m *webrtc.MediaEngine, maxKbps int, estimator *cc.BandwidthEstimator) (*interceptor.Registry, error) {
@@ -66,11 +65,6 @@ func interceptors(m *webrtc.MediaEngine, maxKbps int, estimator *cc.BandwidthEst
 		return nil, err
 	}
 	i.Add(resend)
-	reports, err := report.NewSenderInterceptor()
-	if err != nil {
-		return nil, err
-	}
-	i.Add(reports)
 	congestion, err := cc.NewInterceptor(func() (cc.BandwidthEstimator, error) {
 		return gcc.NewSendSideBWE(
 			// Optimistic: it is lowered within a second, and raised by 8 % in one.

@@ -92,10 +92,7 @@ func (p *Publisher) reported(reports []rtcp.ReceptionReport, ssrc uint32, now ti
 
 // ntpMiddle is the middle 32 bits of an NTP time stamp.
 func ntpMiddle(t time.Time) uint32 {
-	const ntpToUnix = 2208988800 // seconds from 1900 to 1970
-	seconds := uint64(t.Unix()) + ntpToUnix
-	fraction := uint64(t.Nanosecond()) << 16 / 1_000_000_000
-	return uint32(seconds<<16 | fraction)
+	return uint32(ntpTime(t) >> 16)
 }
 
 // throttle calls do at most once in every: at once when it can, and once more at the end of

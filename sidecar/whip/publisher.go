@@ -83,6 +83,7 @@ type Publisher struct {
 
 	cur     atomic.Pointer[session] // nil: not on the air
 	packets atomic.Uint64
+	zero    atomic.Pointer[time.Time] // of the running time; nil: no sample came yet
 
 	mu      sync.Mutex // protects stats and remb
 	stats   Stats
@@ -165,8 +166,13 @@ func (p *Publisher) Run(ctx context.Context) error {
 			if s, err = p.connect(ctx, token); err == nil {
 				p.onAir(s, wasLive)
 				wait, wasLive = retryFirst, true
+				reporting, stop := context.WithCancel(ctx)
+				var reports sync.WaitGroup
+				reports.Go(func() { p.report(reporting, s) })
 				err = p.stay(ctx, s)
 				p.cur.Store(nil)
+				stop()
+				reports.Wait()
 				p.dismiss(s, ctx.Err() != nil)
 			}
 		}
@@ -262,6 +268,7 @@ func (p *Publisher) dismiss(s *session, forGood bool) {
 
 // WriteVideo sends an H.264 access unit (Annex B) whose picture was taken at the running time.
 func (p *Publisher) WriteVideo(unit []byte, at time.Duration, key bool) {
+	p.tie(at)
 	s := p.cur.Load()
 	if s == nil {
 		return
@@ -281,6 +288,7 @@ func (p *Publisher) WriteVideo(unit []byte, at time.Duration, key bool) {
 
 // WriteAudio sends an Opus packet.
 func (p *Publisher) WriteAudio(packet []byte, at time.Duration) {
+	p.tie(at)
 	if s := p.cur.Load(); s != nil && s.audio != nil {
 		p.packets.Add(uint64(s.audio.write(packet, at)))
 	}

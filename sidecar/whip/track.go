@@ -3,6 +3,7 @@ package whip
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -63,7 +64,9 @@ type track struct {
 	local      *webrtc.TrackLocalStaticRTP
 	packetizer rtp.Packetizer
 	clockRate  uint32
-	first      uint32 // RTP time stamp of running time 0, random (RFC 3550 section 5.1)
+	packets    atomic.Uint32
+	octets     atomic.Uint32 // of payload
+	first      uint32        // RTP time stamp of running time 0, random (RFC 3550 section 5.1)
 }
 
 func newTrack(pc *webrtc.PeerConnection, c codec) (*track, error) {
@@ -101,6 +104,8 @@ func (t *track) write(data []byte, at time.Duration) (sent int) {
 			return sent // the connection is going; its state change tells
 		}
 		sent++
+		t.packets.Add(1)
+		t.octets.Add(uint32(len(p.Payload)))
 	}
 	return sent
 }
