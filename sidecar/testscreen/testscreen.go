@@ -9,8 +9,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,10 +52,21 @@ type Server struct {
 // Serve is Start for tests that do more with the X server than to draw on it.
 func Serve(t testing.TB, width, height int) *Server {
 	t.Helper()
-	s := &Server{t: t, width: width, height: height}
+	s := &Server{t: t, width: width, height: height, Display: freeDisplay()}
 	s.start()
 	t.Cleanup(s.end)
 	return s
+}
+
+// freeDisplay is a display far from where X servers that look for a free one begin: a killed one's number
+// is not taken by another test's before it is back.
+func freeDisplay() string {
+	for {
+		number := strconv.Itoa(1000 + rand.IntN(50_000))
+		if _, err := os.Stat("/tmp/.X" + number + "-lock"); err != nil {
+			return ":" + number
+		}
+	}
 }
 
 func (s *Server) start() {
@@ -67,13 +80,9 @@ func (s *Server) start() {
 		s.t.Fatal(err)
 	}
 	defer r.Close()
-	var args []string
-	if s.Display != "" {
-		args = append(args, s.Display)
-	}
-	// Descriptor 3 is where Xvfb writes the number that it chose.
-	args = append(args, "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", s.width, s.height), "-nolisten", "tcp", "-ac", "-noreset")
-	s.cmd = exec.Command(path, args...)
+	// Xvfb writes its number to descriptor 3 once it answers.
+	s.cmd = exec.Command(path, s.Display, "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", s.width, s.height),
+		"-nolisten", "tcp", "-ac", "-noreset")
 	s.cmd.ExtraFiles = []*os.File{w}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -81,11 +90,9 @@ func (s *Server) start() {
 	}
 	w.Close()
 	_ = r.SetReadDeadline(time.Now().Add(startTime))
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		s.t.Fatalf("Xvfb did not come up: %v", err)
+	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil || ":"+strings.TrimSpace(line) != s.Display {
+		s.t.Fatalf("Xvfb did not come up as %s: %q, %v", s.Display, line, err)
 	}
-	s.Display = ":" + strings.TrimSpace(line)
 }
 
 // Kill ends the X server without letting it say goodbye. Its number stays taken, for Restart.
