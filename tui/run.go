@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -57,7 +59,9 @@ func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// Signals end the context, and the context the program. Bubble Tea's own handler waits for ever to tell its
+	// loop of a signal when the loop has ended already, as it does when the caller's context ends by the same signal.
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	offline := make(chan error, 1)
 	go func() { offline <- net.Run(ctx) }()
@@ -66,7 +70,7 @@ func run(ctx context.Context, opts Options, more ...tea.ProgramOption) error {
 		return <-offline
 	}
 
-	program := append(more, tea.WithContext(ctx), tea.WithFPS(framesPerSecond))
+	program := append(more, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	if opts.Input != nil {
 		program = append(program, tea.WithInput(opts.Input))
 	}

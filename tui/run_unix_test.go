@@ -5,6 +5,7 @@ package tui
 import (
 	"context"
 	"io"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,6 +104,34 @@ func TestSIGTERMLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 	if !restored(screen.String()) {
 		t.Error("the terminal was not left as it was")
+	}
+}
+
+// TestASignalThatEndsTheCallersContextTooEndsTheConsole is the console as cmd/hotseat runs it, which listens for
+// the same signals; several times, since what could go wrong is a matter of who comes first.
+func TestASignalThatEndsTheCallersContextTooEndsTheConsole(t *testing.T) {
+	r := newRig(t)
+	r.start("Hotseat Runner")
+	for range 6 {
+		ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+		stdin, in := io.Pipe()
+		screen := &watched{seen: make(chan struct{}, 1)}
+		o := r.account("qa-lead")
+		o.Input, o.Output, o.Environ = stdin, screen, []string{"TERM=xterm-256color"}
+		done := make(chan error, 1)
+		go func() { done <- run(ctx, o, tea.WithWindowSize(80, 24)) }()
+		screen.wait(t, "playtests")
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := wait(t, done); err != nil {
+			t.Errorf("SIGTERM ends the console with %v", err)
+		}
+		if !restored(screen.String()) {
+			t.Error("the terminal was not left as it was")
+		}
+		in.Close()
+		stop()
 	}
 }
 

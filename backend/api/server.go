@@ -58,7 +58,7 @@ type Verifier interface {
 // Config is what a Server works with.
 type Config struct {
 	Public   PublicConfig
-	Inside   PublicConfig // the same for programs on this machine: GET /api/config?inside=1
+	Inside   PublicConfig // the same for programs on this machine, GET /api/config?inside=1; zero: Public
 	Verifier Verifier
 	Gate     *gate.Gate
 	Store    *store.Store
@@ -143,6 +143,9 @@ func (s *Server) routes() []route {
 func New(cfg Config) *Server {
 	if cfg.Length == 0 {
 		cfg.Length = time.Hour
+	}
+	if cfg.Inside == (PublicConfig{}) {
+		cfg.Inside = cfg.Public
 	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), rates: ratelimit.New[string](cfg.Now)}
 	for _, r := range s.routes() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +61,6 @@ func runPackage(t *testing.T, name, root string) {
 	if err != nil {
 		t.Fatal("gst-launch-1.0 is missing: apt-get install gstreamer1.0-tools")
 	}
-	// Not below /tmp of the test's machine: that of the root is covered.
 	home := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", filepath.Join(os.Getenv("HOTSEAT_PACKAGES"), name+".tar.gz"), "--strip-components=1", "-C", home).CombinedOutput(); err != nil {
 		t.Fatalf("unpack: %v\n%s", err, out)
@@ -102,18 +100,14 @@ func runPackage(t *testing.T, name, root string) {
 	until(t, "pictures", func() bool { return reader.count() > 0 })
 	t.Logf("on the air %v after the start", time.Since(began).Round(time.Millisecond))
 	testscreen.Flash(t, display, sound, 1280-64, 720-64, 64, 64)
-	seen, heard := false, false
-	for range 3 {
-		offsets, err := reader.offsets(5 * time.Second)
-		if err != nil {
+	var offsets []time.Duration
+	for try := 0; try < 3 && len(offsets) == 0; try++ { // a busy machine leaves flashes out
+		if offsets, err = reader.offsets(5 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if seen, heard = len(offsets) > 0, len(offsets) > 0; seen && heard {
-			t.Logf("%d flashes seen with their beeps, sound behind picture %v", len(offsets), offsets)
-			break
-		}
 	}
-	if !seen || !heard {
+	t.Logf("%d flashes seen with their beeps, sound behind picture %v", len(offsets), offsets)
+	if len(offsets) == 0 {
 		t.Error("what is drawn and played in the root is not seen and heard by the viewer")
 	}
 	environment, err := os.ReadFile(filepath.Join(home, "environment"))
@@ -141,15 +135,4 @@ func runPackage(t *testing.T, name, root string) {
 	if !strings.Contains(string(log), "ended in good order") {
 		t.Errorf("the sidecar did not say goodbye:\n%s", log)
 	}
-	fmt.Print(firstLine(string(log), "capturing"))
-}
-
-// firstLine with a word in it.
-func firstLine(text, word string) string {
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, word) {
-			return line
-		}
-	}
-	return ""
 }

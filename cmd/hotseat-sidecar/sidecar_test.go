@@ -74,6 +74,12 @@ func TestSidecarWhoseDisplayGoesAwaySaysSoAndGoesOn(t *testing.T) {
 	if p.worker() != worker {
 		t.Error("the broadcast was started anew for a display that went away")
 	}
+	stopped := time.Now()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if code := p.exit(patience); code != 0 {
+		t.Errorf("SIGTERM without a display: exit code %d", code)
+	}
+	t.Logf("ended %v after SIGTERM without a display", time.Since(stopped).Round(time.Millisecond))
 }
 
 func TestSidecarComesBackWhenTheStageDoes(t *testing.T) {

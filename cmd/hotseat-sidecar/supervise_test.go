@@ -116,10 +116,15 @@ func TestNoBroadcastOutlivesItsSupervisor(t *testing.T) {
 
 func TestSIGTERMEndsItInEveryState(t *testing.T) {
 	t.Parallel()
+	var hung *testscreen.SoundServer
 	for name, prepare := range map[string]func(t *testing.T, stage *teststage.Stage, p *process){
 		"at once": func(*testing.T, *teststage.Stage, *process) {},
 		"while the stage has trouble": func(t *testing.T, s *teststage.Stage, _ *process) {
 			until(t, "an offer", func() bool { n, _ := s.Counts(); return n > 1 })
+		},
+		"while the sound server hangs": func(t *testing.T, s *teststage.Stage, _ *process) {
+			next(t, s.Audio, "sound")
+			hung.Freeze()
 		},
 		"while it waits for a token": func(t *testing.T, _ *teststage.Stage, p *process) {
 			until(t, "refused", func() bool { return strings.Contains(p.output(), "waiting for a fresh stage token") })
@@ -138,6 +143,9 @@ func TestSIGTERMEndsItInEveryState(t *testing.T) {
 			switch name {
 			case "while the stage has trouble":
 				stage.Refuse(http.StatusServiceUnavailable)
+			case "while the sound server hangs":
+				hung = testscreen.ServeSound(t)
+				env["ENABLE_AUDIO"], env["PULSE_SERVER"] = "true", hung.Address
 			case "while it waits for a token":
 				env["IVS_STAGE_TOKEN_FILE"] = filepath.Join(t.TempDir(), "token")
 				write(t, env["IVS_STAGE_TOKEN_FILE"], "expired")

@@ -3,17 +3,10 @@ package capture
 import (
 	"encoding/binary"
 	"errors"
-	"math"
-	"os"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
-	"github.com/jezek/xgb"
-	"github.com/jezek/xgb/xproto"
-
-	"hotseat/sidecar/testscreen"
 )
 
 // Played is what a server gave, decoded.
@@ -142,68 +135,4 @@ func Decode(video, audio []Sample) (Played, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.played, nil
-}
-
-// Flash makes the display white and the sound server's pipe beep at the same instants, once a second,
-// until the test ends.
-func Flash(t testing.TB, display string, sound *testscreen.SoundServer) {
-	t.Helper()
-	pipe, err := os.OpenFile(sound.Pipe, os.O_RDWR, 0) // RDWR: a FIFO without a reader would block
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := xgb.NewConnDisplay(display)
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen := xproto.Setup(conn).DefaultScreen(conn)
-	gc, err := xproto.NewGcontextId(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	xproto.CreateGC(conn, gc, xproto.Drawable(screen.Root), xproto.GcSubwindowMode, []uint32{xproto.SubwindowModeIncludeInferiors})
-	const chunk = 10 * time.Millisecond // of sound; a frame of the picture is three
-	quiet, beep := make([]byte, 480*4), make([]byte, 480*4)
-	for i := 0; i < len(beep); i += 4 {
-		v := uint16(int16(20000 * math.Sin(2*math.Pi*1000*float64(i/4)/48000)))
-		binary.LittleEndian.PutUint16(beep[i:], v)
-		binary.LittleEndian.PutUint16(beep[i+2:], v)
-	}
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		begin, on := time.Now(), false
-		for n := 0; ; n++ {
-			at := begin.Add(time.Duration(n) * chunk)
-			select {
-			case <-quit:
-				return
-			case <-time.After(time.Until(at)):
-			}
-			if n%99 == 0 { // what the machine has held up would prove nothing
-				on = time.Since(at) < 5*time.Millisecond
-			}
-			if n%3 == 0 {
-				grey := []uint32{0x101010, 0x181818}[n&1]
-				if n%99 < 15 && on {
-					grey = 0xffffff
-				}
-				xproto.ChangeGC(conn, gc, xproto.GcForeground, []uint32{grey})
-				xproto.PolyFillRectangle(conn, xproto.Drawable(screen.Root), gc, []xproto.Rectangle{{Width: screen.WidthInPixels, Height: screen.HeightInPixels}})
-			}
-			data := quiet
-			if n%99 < 3 && on {
-				data = beep
-			}
-			if _, err := pipe.Write(data); err != nil {
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		close(quit)
-		<-done
-		conn.Close()
-		_ = pipe.Close()
-	})
 }

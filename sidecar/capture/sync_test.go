@@ -19,7 +19,7 @@ type flashes struct {
 func newFlashes(t testing.TB) *flashes {
 	t.Helper()
 	f := &flashes{display: testscreen.Start(t, 320, 240), sound: testscreen.ServeSound(t)}
-	capture.Flash(t, f.display, f.sound)
+	testscreen.Flash(t, f.display, f.sound, 0, 0, 320, 240)
 	return f
 }
 

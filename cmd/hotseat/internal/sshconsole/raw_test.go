@@ -17,6 +17,7 @@ type raw struct {
 	*gossh.Client
 	t      testing.TB
 	frozen *freezing
+	gaveUp atomic.Bool // patience ended before the server did something
 }
 
 // dial connects with the key of somebody. What blocks is ended by the end of patience.
@@ -42,7 +43,10 @@ func (p *place) dial(who string) *raw {
 		p.t.Fatal(err)
 	}
 	r := &raw{Client: gossh.NewClient(conn, channels, requests), t: p.t, frozen: f}
-	enough := time.AfterFunc(patience, func() { _ = r.Close() })
+	enough := time.AfterFunc(patience, func() {
+		r.gaveUp.Store(true)
+		_ = r.Close()
+	})
 	p.t.Cleanup(func() {
 		enough.Stop()
 		_ = r.Close()
