@@ -61,17 +61,26 @@ func (s *sidecar) exitCode(ctx context.Context) int {
 		s.log.Debug("the broadcast cannot step back for the game", "reason", err)
 	}
 	err := s.run(ctx)
+	if err == nil {
+		s.log.Info("the broadcast ended in good order")
+	} else {
+		s.log.Error("the broadcast ended", "reason", err)
+	}
+	return codeOf(err)
+}
+
+// codeOf is the exit code for a broadcast's end. What another start would meet again is a code that ends the
+// supervisor too.
+func codeOf(err error) int {
 	var refused *whip.StatusError
 	switch {
 	case err == nil:
-		s.log.Info("the broadcast ended in good order")
 		return exitOK
 	case errors.As(err, &refused) && refused.TokenRefused():
-		s.log.Error("the broadcast ended", "reason", err)
 		return exitRefused
-	}
-	s.log.Error("the broadcast ended", "reason", err)
-	if errors.Is(err, errNobody) {
+	case errors.Is(err, capture.ErrUnfit): // says what to change
+		return exitConfig
+	case errors.Is(err, errNobody):
 		return exitNobody
 	}
 	return exitFailed

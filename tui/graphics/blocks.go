@@ -8,18 +8,6 @@ import (
 	"github.com/charmbracelet/colorprofile"
 )
 
-// Blocks draws an image into at most columns by rows cells as text, its shape kept for cells twice as high
-// as wide: half blocks of two colours a cell where the profile has colours, else shades of ASCII
-// characters, for a dark background. It returns the lines, all of one width; none if there is nothing to
-// draw or the profile is not a terminal's.
-//
-// Colours are cut to what the profile has and to 5 bits a part at most: nobody sees the difference, and
-// neighbours that become equal share one escape sequence.
-func Blocks(img image.Image, columns, rows int, profile colorprofile.Profile) []string {
-	g := sample(img, columns, rows, profile)
-	return g.lines(profile)
-}
-
 // ink is a colour as it is written: an index, or 24 bits above rgb, or none: the terminal's own.
 type ink uint32
 

@@ -6,7 +6,7 @@
 //
 // The three differ in how they live with a renderer that writes only the cells that have changed:
 //
-//   - Blocks makes lines of text, which the renderer treats as any other.
+//   - Stream.Blocks makes lines of text, which the renderer treats as any other.
 //   - Kitty makes lines of text too (placeholders that the terminal fills with the picture), and besides a
 //     transmission, which is written once and past the renderer, before the lines are drawn.
 //   - Sixel makes one string for the place of the cursor, past the renderer; the cells below it must stay

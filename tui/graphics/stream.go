@@ -35,8 +35,14 @@ type Stream struct {
 	waited  []int                // for each row, for how many pictures it has waited
 }
 
-// Blocks draws the next picture, as the function Blocks does. After a change of size or Profile everything
-// is new, and Budget does not hold.
+// Blocks draws the next picture into at most columns by rows cells as text, its shape kept for cells twice as
+// high as wide: half blocks of two colours a cell where Profile has colours, else shades of ASCII
+// characters, for a dark background. It returns the lines, all of one width; none if there is nothing to
+// draw or the profile is not a terminal's. After a change of size or Profile everything is new, and Budget
+// does not hold.
+//
+// Colours are cut to what the profile has and to 5 bits a part at most: nobody sees the difference, and
+// neighbours that become equal share one escape sequence.
 func (s *Stream) Blocks(img image.Image, columns, rows int) []string {
 	next := sample(img, columns, rows, s.Profile)
 	switch {
