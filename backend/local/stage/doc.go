@@ -17,6 +17,8 @@
 //     packets a stream. Dropped: duplicates, packets older than the ring, and video before a subscriber's
 //     first key frame. When a lane cannot keep up, whole frames are dropped, up to the next key frame, and
 //     the log says so.
+//   - Paced: nobody is sent more than 32 packets in 4 ms, so that a key frame does not overrun the queue where a
+//     viewer's line gets narrow. What is more waits, in order, and everybody has a turn before anybody's second.
 //   - Coalesced: key frame requests. The publisher gets at most one in 500 ms, however many ask, and a
 //     subscriber with a bad line causes no more than one in four seconds: key frames cost the others.
 //   - A subscriber outlives its publisher. When the same participant publishes again, sequence numbers and

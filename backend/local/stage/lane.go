@@ -46,7 +46,11 @@ type lane struct {
 	since   time.Time // of this row of drops
 	newest  time.Time // drop
 	wake    *sync.Cond
+	turn    bool // what waits for its turn may go on
 	closed  bool
+
+	waiting []*output   // for their turn; of the lane's goroutine alone, as is next
+	next    *time.Timer // calls it
 }
 
 // job is work for a lane: a burst or a report for a stream's subscribers, or one that comes or goes.
@@ -81,6 +85,8 @@ func newLane(address string, log *slog.Logger) (*lane, error) {
 	}
 	l := &lane{conn: conn, log: log, stopped: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
+	l.next = time.AfterFunc(time.Hour, l.call)
+	l.next.Stop()
 	l.mux = webrtc.NewICEUDPMux(pionLogs{log}.NewLogger("ice"), conn)
 	go l.run()
 	return l, nil
@@ -133,13 +139,31 @@ func (l *lane) behind(now time.Time) bool {
 	return now.Sub(l.newest) <= breathGap && l.newest.Sub(l.since) >= behindTime
 }
 
+// call begins the next turn.
+func (l *lane) call() {
+	l.mu.Lock()
+	l.turn = true
+	l.wake.Signal()
+	l.mu.Unlock()
+}
+
+// await has an output go on at the next turn. It is called by the lane's goroutine.
+func (l *lane) await(o *output) {
+	if !o.queued {
+		o.queued = true
+		l.waiting = append(l.waiting, o)
+	}
+}
+
 // run does what is queued, all of it in one batch.
 func (l *lane) run() {
 	defer close(l.stopped)
+	defer l.next.Stop()
 	var jobs []job
+	called := false // next is running
 	for {
 		l.mu.Lock()
-		for len(l.queue) == 0 && !l.closed {
+		for len(l.queue) == 0 && !l.turn && !l.closed {
 			l.wake.Wait()
 		}
 		if l.closed {
@@ -147,30 +171,53 @@ func (l *lane) run() {
 			return
 		}
 		jobs, l.queue = l.queue, jobs[:0]
+		called = called && !l.turn
+		l.turn = false
 		l.mu.Unlock()
 		done := 0
 		l.conn.Batch(func() {
+			now := time.Now()
+			l.resume(now)
 			for _, j := range jobs {
-				j.do()
+				j.do(now)
 				if len(j.burst.packets) > 0 {
 					done++
 				}
 			}
 		})
 		clear(jobs) // holds no packets back
+		if len(l.waiting) > 0 && !called {
+			called = true
+			l.next.Reset(turnTime)
+		}
 		l.mu.Lock()
 		l.frames -= done // on their way, not before: what waits is late by what is being sent
 		l.mu.Unlock()
 	}
 }
 
-func (j *job) do() {
+// resume lets those go on that wait for their turn.
+func (l *lane) resume(now time.Time) {
+	still := l.waiting[:0]
+	for _, o := range l.waiting {
+		if !o.resume(now) {
+			o.wish()
+		}
+		if o.queued = !o.backlog.empty(); o.queued {
+			still = append(still, o)
+		}
+	}
+	clear(l.waiting[len(still):])
+	l.waiting = still
+}
+
+func (j *job) do(now time.Time) {
 	b := j.to
 	switch {
 	case j.join != nil:
 		b.outputs = append(b.outputs, j.join)
 		for _, early := range j.start {
-			j.join.send(early)
+			j.join.send(early, now)
 		}
 	case j.report != nil:
 		for _, o := range b.outputs {
@@ -179,6 +226,7 @@ func (j *job) do() {
 	case j.leave != nil:
 		for i, o := range b.outputs {
 			if o == j.leave {
+				o.backlog.clear()
 				last := len(b.outputs) - 1
 				b.outputs[i], b.outputs[last] = b.outputs[last], nil
 				b.outputs = b.outputs[:last]
@@ -186,10 +234,9 @@ func (j *job) do() {
 			}
 		}
 	default:
-		// All packets to one, then the next: a receiver is woken once per frame, and the packets leave as one
-		// datagram.
+		// All packets of a turn to one, then the next: a receiver is woken once, and the packets leave as one datagram.
 		for _, o := range b.outputs {
-			if !o.send(j.burst) {
+			if !o.send(j.burst, now) {
 				o.wish()
 			}
 		}

@@ -211,17 +211,17 @@ func TestAViewerWhoseWayIsFullWaitsForTheNextKeyFrame(t *testing.T) {
 		b.packets = append(b.packets, frame(sequence+1, false).packets...)
 		return b
 	}
-	if !o.send(two(1, true)) || o.waiting.Load() {
+	if !o.send(two(1, true), time.Now()) || o.waiting.Load() {
 		t.Fatal("the key frame was not sent")
 	}
-	if o.send(two(3, false)) || !o.waiting.Load() {
+	if o.send(two(3, false), time.Now()) || !o.waiting.Load() {
 		t.Error("half a frame was taken for a whole one")
 	}
 	w.room = 100
-	if o.send(two(5, false)) || w.packets != 3 {
+	if o.send(two(5, false), time.Now()) || w.packets != 3 {
 		t.Error("something was sent that no decoder can use")
 	}
-	if !o.send(two(7, true)) || !o.send(two(9, false)) || w.packets != 7 {
+	if !o.send(two(7, true), time.Now()) || !o.send(two(9, false), time.Now()) || w.packets != 7 {
 		t.Errorf("%d packets: the stream did not go on with the key frame", w.packets)
 	}
 	if got := o.stats(time.Now()); got.Drops != 1 || got.Frames != 3 || s.stats(time.Now()).ViewerDrops != 1 {

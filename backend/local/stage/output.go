@@ -44,6 +44,10 @@ type output struct {
 	writer webrtc.TrackLocalWriter
 	header rtp.Header // what all packets to this subscriber have in common
 
+	turns   turns   // of the lane's goroutine alone, as backlog is
+	backlog backlog // what it has been promised, and waits for its turn
+	queued  bool    // it is among those of the lane that wait
+
 	added   atomic.Bool // to its stream
 	waiting atomic.Bool // for a key frame, the first or the next
 	begun   atomic.Bool // has been sent one
@@ -125,11 +129,11 @@ func (o *output) Unbind(webrtc.TrackLocalContext) error {
 	return nil
 }
 
-// send writes a burst, or reports false when the subscriber still waits for a key frame. Over UDP nothing waits for
-// a receiver. Over TCP a queue of tcpQueue bytes does: when it is full, what follows is dropped up to the next key
-// frame, since a decoder can do nothing with the rest. A connection that restarts ICE has no way at all for a moment,
-// and is treated alike.
-func (o *output) send(b burst) bool {
+// send writes a burst, or reports false when the subscriber still waits for a key frame. What is more than may leave in
+// one turn waits for the next, and so does what follows it. Over UDP nothing waits for a receiver. Over TCP a queue of
+// tcpQueue bytes does: when it is full, what follows is dropped up to the next key frame, since a decoder can do nothing
+// with the rest. A connection that restarts ICE has no way at all for a moment, and is treated alike.
+func (o *output) send(b burst, now time.Time) bool {
 	if o.cut.Load() {
 		return true
 	}
@@ -140,22 +144,69 @@ func (o *output) send(b burst) bool {
 	if waiting && o.begun.Load() {
 		o.dropped()
 	}
-	header := o.header // the extension inside is shared and only read
-	for _, p := range b.packets {
-		if !o.write(&header, p) {
-			if o.stream.kind != webrtc.RTPCodecTypeVideo {
-				return true // sound goes on with the next packet
-			}
-			o.waiting.Store(true)
-			return false
-		}
+	n := 0
+	if o.backlog.empty() {
+		n = o.turns.take(len(b.packets), now)
 	}
-	o.counts.frames.Add(1)
+	rest := burst{packets: b.packets[n:], keyFrame: b.keyFrame}
+	if n > 0 && !o.writeAll(b.packets[:n], len(rest.packets) > 0) {
+		return false
+	}
+	if len(rest.packets) > 0 {
+		if !o.backlog.add(rest) {
+			return o.fail()
+		}
+		o.lane.await(o)
+	}
 	if waiting {
 		o.begun.Store(true)
 		o.waiting.Store(false)
 	}
 	return true
+}
+
+// resume sends what waits and may leave now. It reports false when the subscriber now waits for a key frame.
+func (o *output) resume(now time.Time) bool {
+	if o.cut.Load() {
+		o.backlog.clear()
+	}
+	for !o.backlog.empty() {
+		n := o.turns.take(turnPackets, now)
+		if n == 0 {
+			return true
+		}
+		packets, rest := o.backlog.pop(n)
+		o.turns.left += n - len(packets)
+		if !o.writeAll(packets, rest) {
+			return false
+		}
+	}
+	return true
+}
+
+// writeAll writes a frame, or a part of one: then more says that the rest follows.
+func (o *output) writeAll(packets []*packet, more bool) bool {
+	header := o.header // the extension inside is shared and only read
+	for _, p := range packets {
+		if !o.write(&header, p) {
+			return o.fail()
+		}
+	}
+	if !more {
+		o.counts.frames.Add(1)
+	}
+	return true
+}
+
+// fail notes that a packet could not be written. Sound goes on with the next; of a picture nothing is of use before the
+// next key frame, and fail reports false.
+func (o *output) fail() bool {
+	if o.stream.kind != webrtc.RTPCodecTypeVideo {
+		return true
+	}
+	o.backlog.clear()
+	o.waiting.Store(true)
+	return false
 }
 
 // dropped says that the subscriber was left waiting until this key frame. It is said no sooner, because one that just
