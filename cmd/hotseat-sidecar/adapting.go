@@ -68,6 +68,7 @@ func (a *adapting) input(before, st capture.Stats, passed time.Duration, now tim
 	if a.network != nil {
 		n := a.network()
 		in.Live, in.EstimateKbps, in.LossPercent = n.State == whip.StateLive, n.EstimateKbps, n.LossPercent
+		in.DeliveredKbps = n.DeliveredKbps
 		in.RTT = time.Duration(n.RTT * float64(time.Millisecond))
 		return in
 	}

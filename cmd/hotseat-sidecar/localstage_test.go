@@ -102,6 +102,12 @@ type stampedUnit struct {
 
 func (s *localStage) watch(t *testing.T, participant string, x, y int, launcher string) *watcher {
 	t.Helper()
+	return watchAt(t, s.url+"/"+stageID+"/subscribe/"+participant, s.token("viewer", false), x, y, launcher)
+}
+
+// watchAt asks a server for what it has by WHEP.
+func watchAt(t *testing.T, url, token string, x, y int, launcher string) *watcher {
+	t.Helper()
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetIPFilter(net.IP.IsLoopback)
@@ -130,10 +136,9 @@ func (s *localStage) watch(t *testing.T, participant string, x, y int, launcher 
 		t.Fatal(err)
 	}
 	<-gathered
-	token := s.token("viewer", false)
 	var answer []byte
 	until(t, "the stage has the broadcast", func() bool {
-		r, err := http.NewRequest(http.MethodPost, s.url+"/"+stageID+"/subscribe/"+participant, strings.NewReader(pc.LocalDescription().SDP))
+		r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(pc.LocalDescription().SDP))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -288,9 +288,13 @@ func (s *sidecar) broadcast(ctx context.Context, pictures chan<- []byte, tie *se
 }
 
 func (s *sidecar) newAdapting(source *capture.Pipeline, publisher *whip.Publisher) *adapting {
+	control := adapt.New
+	if s.cfg.RTMP() {
+		control = adapt.NewFixedSize // see capture.Target
+	}
 	a := &adapting{
 		encoder: source, log: s.log,
-		control: adapt.New(adapt.Target{
+		control: control(adapt.Target{
 			BitrateKbps: s.cfg.VideoBitrateKbps, Framerate: s.cfg.Framerate, Width: s.cfg.Width, Height: s.cfg.Height,
 		}),
 		decided: func(t adapt.Target, why adapt.Why) {

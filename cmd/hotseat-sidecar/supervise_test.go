@@ -117,8 +117,17 @@ func TestNoBroadcastOutlivesItsSupervisor(t *testing.T) {
 func TestSIGTERMEndsItInEveryState(t *testing.T) {
 	t.Parallel()
 	var hung *testscreen.SoundServer
+	var stuck *testscreen.Server
 	for name, prepare := range map[string]func(t *testing.T, stage *teststage.Stage, p *process){
 		"at once": func(*testing.T, *teststage.Stage, *process) {},
+		"on the air": func(t *testing.T, s *teststage.Stage, _ *process) {
+			next(t, s.Frames, "picture")
+		},
+		"while the display hangs": func(t *testing.T, s *teststage.Stage, p *process) {
+			next(t, s.Frames, "picture")
+			stuck.Freeze()
+			until(t, "noticed", func() bool { return strings.Contains(p.output(), "no picture: the last one is repeated") })
+		},
 		"while the stage has trouble": func(t *testing.T, s *teststage.Stage, _ *process) {
 			until(t, "an offer", func() bool { n, _ := s.Counts(); return n > 1 })
 		},
@@ -146,6 +155,10 @@ func TestSIGTERMEndsItInEveryState(t *testing.T) {
 			case "while the sound server hangs":
 				hung = testscreen.ServeSound(t)
 				env["ENABLE_AUDIO"], env["PULSE_SERVER"] = "true", hung.Address
+			case "while the display hangs":
+				stuck = testscreen.Serve(t, 640, 360)
+				defer stuck.Thaw()
+				env["DISPLAY"] = stuck.Display
 			case "while it waits for a token":
 				env["IVS_STAGE_TOKEN_FILE"] = filepath.Join(t.TempDir(), "token")
 				write(t, env["IVS_STAGE_TOKEN_FILE"], "expired")

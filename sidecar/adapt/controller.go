@@ -14,14 +14,16 @@ type Target struct {
 
 // Input is what was measured since the last step. What is not known is zero.
 type Input struct {
-	Live         bool          // somebody is sent to; else the network says nothing
-	EstimateKbps int           // what the network carries in all
-	SentKbps     int           // of video, over the last second
-	LossPercent  float64       // 0 to 100, of packets, before repair
-	RTT          time.Duration // to the stage
-	Encode       time.Duration // from picture to access unit, mean
-	FPS          float64       // pictures encoded, over the last second
-	Skipped      float64       // pictures a second that were not taken because the encoder was at work
+	Live         bool // somebody is sent to; else the network says nothing
+	EstimateKbps int  // what the network carries in all
+	SentKbps     int  // of video, over the last second
+	// DeliveredKbps is what of the video arrived, over the second before the last report.
+	DeliveredKbps int
+	LossPercent   float64       // 0 to 100, of packets, before repair
+	RTT           time.Duration // to the stage
+	Encode        time.Duration // from picture to access unit, mean
+	FPS           float64       // pictures encoded, over the last second
+	Skipped       float64       // pictures a second that were not taken because the encoder was at work
 	// CPUWait is the part of the time, 0 to 1, in which this process could run and did not get
 	// a processor.
 	CPUWait float64
@@ -56,14 +58,22 @@ const (
 	// deepest is what remains after one cut, whatever the estimate: it falls to nothing for a moment
 	// of loss, and the way back up is slow.
 	deepest = 0.5
+	// leap is the same for a cut to what arrived, which was measured.
+	leap = 0.15
+	// delivered is what is kept of what arrived, when packets are lost: that much the network carries,
+	// whatever an estimate says, and a queue in it must become empty.
+	delivered = 0.85
+	// settle is how long after a cut to what arrived reports may still speak of the time before it.
+	settle = 2 * time.Second
 	// headroom of an estimate is for sound, retransmissions and RTP itself.
 	headroom = 0.9
 	// limited: an estimate counts when at least this part of it is sent. A still picture makes
 	// little, and an estimate made from it knows nothing of what would fit.
 	limited = 0.8
 	// raise is how much the bitrate rises in a step up, and raiseEvery how often.
+	// It is less than a second, because steps that are a second apart are so by about a millisecond.
 	raise      = 1.08
-	raiseEvery = time.Second
+	raiseEvery = 900 * time.Millisecond
 	// calm must pass after a cut before anything rises.
 	calm = 4 * time.Second
 	// minKbps keeps a picture that can be recognised.
@@ -96,7 +106,8 @@ const (
 
 // Controller steers one encoder. Make it with New; it is owned by one goroutine.
 type Controller struct {
-	most Target
+	most      Target
+	sizeSteps int // down from most
 
 	kbps  float64
 	level level
@@ -115,7 +126,15 @@ type Controller struct {
 
 // New makes a controller whose Targets never pass most.
 func New(most Target) *Controller {
-	return &Controller{most: most, kbps: float64(most.BitrateKbps), climbAfter: climbFirst}
+	return &Controller{most: most, sizeSteps: len(sizes) - 1, kbps: float64(most.BitrateKbps), climbAfter: climbFirst}
+}
+
+// NewFixedSize makes a controller that never changes the size: for streams to servers that take their
+// pictures' size from the beginning of a connection.
+func NewFixedSize(most Target) *Controller {
+	c := New(most)
+	c.sizeSteps = 0
+	return c
 }
 
 // Target is the last decision.
@@ -168,7 +187,7 @@ func (in Input) sane() Input {
 	number(&in.CPUWait, 1)
 	number(&in.FPS, 1000)
 	number(&in.Skipped, 1000)
-	in.EstimateKbps, in.SentKbps = max(0, in.EstimateKbps), max(0, in.SentKbps)
+	in.EstimateKbps, in.SentKbps, in.DeliveredKbps = max(0, in.EstimateKbps), max(0, in.SentKbps), max(0, in.DeliveredKbps)
 	in.RTT, in.Encode = max(0, in.RTT), max(0, in.Encode)
 	return in
 }
@@ -195,9 +214,18 @@ func (c *Controller) network(now time.Time, in Input) (congested bool) {
 	if felt && in.EstimateKbps > 0 && float64(in.SentKbps) >= limited*float64(in.EstimateKbps) {
 		room = headroom * float64(in.EstimateKbps)
 	}
+	carried := delivered * float64(in.DeliveredKbps)
 	switch {
+	case carried > 0 && lossy:
+		congested = true
+		if carried < c.kbps && now.Sub(c.lastCut) >= settle {
+			c.lower(now, max(carried, c.kbps*leap))
+		}
 	case room < c.kbps:
-		c.lower(now, max(room, c.kbps*deepest))
+		// While reports speak of losses that a cut has ended, the estimate is of no more use than they.
+		if carried == 0 || now.Sub(c.lastCut) >= settle {
+			c.lower(now, max(room, carried, c.kbps*deepest))
+		}
 		congested = true
 	case (lossy || growing) && now.Sub(c.lastCut) >= raiseEvery:
 		// From what is sent where that is less: a bitrate that is not used is cut in vain.
@@ -265,7 +293,7 @@ func (c *Controller) pixels(now time.Time) {
 }
 
 func (c *Controller) stepDown(now time.Time) bool {
-	next, ok := c.level.down()
+	next, ok := c.level.down(c.sizeSteps)
 	if !ok {
 		return false
 	}
@@ -294,7 +322,12 @@ func (c *Controller) climb(now time.Time) {
 }
 
 func (c *Controller) kbpsIsWell() bool {
-	return c.kbps >= float64(c.most.BitrateKbps) || c.bitsPerPixel(c.level) >= poor || c.level.depth() == maxDepth()
+	return c.kbps >= float64(c.most.BitrateKbps) || c.bitsPerPixel(c.level) >= poor || c.atBottom()
+}
+
+func (c *Controller) atBottom() bool {
+	_, lower := c.level.down(c.sizeSteps)
+	return !lower
 }
 
 func (c *Controller) bitsPerPixel(l level) float64 {

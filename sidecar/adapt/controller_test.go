@@ -74,6 +74,45 @@ func TestBitrateFallsFirstThenFrameRateThenSize(t *testing.T) {
 	}
 }
 
+// What arrives says what the network carries, though the estimate has collapsed and reports are of the past.
+func TestWhatArrivedBoundsTheCut(t *testing.T) {
+	r := newRig(most)
+	r.step(well(most))
+	sent := most.BitrateKbps
+	for i := range 20 {
+		in := well(r.c.Target())
+		in.EstimateKbps, in.SentKbps = 100, sent
+		in.DeliveredKbps, in.LossPercent = min(sent, 1500), 100*max(0, 1-1500/float64(sent))
+		sent = r.step(in).BitrateKbps // which the next report is about
+		if sent < 1000 {
+			t.Fatalf("after %d s at 1500 kbit/s the target is %d", i+1, sent)
+		}
+	}
+	if got := r.c.Target(); got.Framerate != 30 || got.BitrateKbps > 2500 {
+		t.Errorf("after 20 s at 1500 kbit/s: %+v", got)
+	}
+}
+
+func TestASizeThatIsFixedIsNeverGivenUp(t *testing.T) {
+	r := newRig(most)
+	r.c = adapt.NewFixedSize(most)
+	for range 60 {
+		in := narrow(r.c.Target(), 300)
+		in.Encode = time.Second
+		if got := r.step(in); got.Width != most.Width || got.Height != most.Height {
+			t.Fatalf("target %+v", got)
+		}
+	}
+	if got := r.c.Target(); got.BitrateKbps > 300 || got.Framerate != 15 {
+		t.Errorf("at 300 kbit/s in the end: %+v", got)
+	}
+	for i := 0; r.step(well(r.c.Target())) != most; i++ {
+		if i == 600 {
+			t.Fatalf("after 10 minutes of calm it is still %+v", r.c.Target())
+		}
+	}
+}
+
 func TestItComesBackSlowlyAndWhole(t *testing.T) {
 	r := newRig(most)
 	for range 30 {
@@ -240,10 +279,11 @@ func TestWhateverIsMeasuredTheLimitsHold(t *testing.T) {
 			weird := rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 0.01, 0.3, 1, 10, 99, 1e300})
 			before := c.Target()
 			got := c.Step(now, adapt.Input{
-				Live:         rapid.Bool().Draw(t, "live"),
-				EstimateKbps: rapid.SampledFrom([]int{math.MinInt, -1, 0, 1, 100, 500, 3000, 9000, math.MaxInt}).Draw(t, "estimate"),
-				SentKbps:     rapid.SampledFrom([]int{math.MinInt, 0, 1, 100, 500, 3000, 9000, math.MaxInt}).Draw(t, "sent"),
-				LossPercent:  weird.Draw(t, "loss"), FPS: weird.Draw(t, "fps"), CPUWait: weird.Draw(t, "wait"),
+				Live:          rapid.Bool().Draw(t, "live"),
+				EstimateKbps:  rapid.SampledFrom([]int{math.MinInt, -1, 0, 1, 100, 500, 3000, 9000, math.MaxInt}).Draw(t, "estimate"),
+				SentKbps:      rapid.SampledFrom([]int{math.MinInt, 0, 1, 100, 500, 3000, 9000, math.MaxInt}).Draw(t, "sent"),
+				DeliveredKbps: rapid.SampledFrom([]int{math.MinInt, 0, 1, 100, 500, 3000, 9000, math.MaxInt}).Draw(t, "delivered"),
+				LossPercent:   weird.Draw(t, "loss"), FPS: weird.Draw(t, "fps"), CPUWait: weird.Draw(t, "wait"),
 				RTT:    time.Duration(rapid.Int64().Draw(t, "rtt")),
 				Encode: time.Duration(rapid.Int64().Draw(t, "encode")),
 			})

@@ -10,7 +10,7 @@
 //     trip grows): first the bitrate falls, at once. When the bitrate is too low for the pictures,
 //     the frame rate falls a step (full, two thirds, half), and when it still is, the size (full,
 //     three quarters, half). A blurred picture at full rate serves a game worse than a sharp one
-//     at two thirds of it, and a small one is the last resort.
+//     at two thirds of it, and a small one is the last resort. NewFixedSize leaves that out.
 //   - The processor is short (encoding takes most of a frame's time, or others wait for a
 //     processor and pictures are late): the frame rate falls, then the size: both cost less
 //     processor, and the bitrate is let be. The game has the machine; the broadcast yields.

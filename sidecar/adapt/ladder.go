@@ -31,12 +31,12 @@ func side(most int, r rung) int {
 // level says where on both ladders the picture is: 0 is the operator's own.
 type level struct{ rate, size int }
 
-// down is the next poorer level; false at the bottom.
-func (l level) down() (level, bool) {
+// down is the next poorer level, with at most so many steps of size; false at the bottom.
+func (l level) down(sizeSteps int) (level, bool) {
 	switch {
 	case l.rate < len(rates)-1:
 		l.rate++
-	case l.size < len(sizes)-1:
+	case l.size < sizeSteps:
 		l.size++
 	default:
 		return l, false
@@ -58,5 +58,3 @@ func (l level) up() (level, bool) {
 }
 
 func (l level) depth() int { return l.rate + l.size }
-
-func maxDepth() int { return len(rates) + len(sizes) - 2 }

@@ -7,9 +7,13 @@ import (
 
 // Target is what Adapt asks for. A field that is 0 stays as it is.
 type Target struct {
-	BitrateKbps   int // kbit/s, 100 to Config.BitrateKbps
-	Framerate     int // frames a second, 5 to Config.Framerate
-	Width, Height int // pixels, even, 160 to Config's; both or none
+	BitrateKbps int // kbit/s, 100 to Config.BitrateKbps
+	Framerate   int // frames a second, 5 to Config.Framerate
+	// Width and Height are in pixels, even, 160 to Config's; both or none. With Config.RTMP the size
+	// stays: few RTMP servers take a sequence header in mid-stream, and mediamtx hands its viewers only
+	// the first, so that what they have set up meets pictures of another size. What a frame rate
+	// changes in that header, they do without.
+	Width, Height int
 }
 
 // leastFramerate is where a game is no longer followed.
@@ -29,7 +33,7 @@ func (p *Pipeline) Adapt(t Target) {
 	if t.Framerate != 0 {
 		p.want.Framerate = min(max(t.Framerate, min(leastFramerate, p.cfg.Framerate)), p.cfg.Framerate)
 	}
-	if t.Width != 0 && t.Height != 0 {
+	if t.Width != 0 && t.Height != 0 && p.rtmp == nil {
 		p.want.Width = min(max(t.Width, 160), p.cfg.Width) &^ 1
 		p.want.Height = min(max(t.Height, 160), p.cfg.Height) &^ 1
 	}

@@ -17,6 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscreen.GameMain()
+	captureMain()
 	goleak.VerifyTestMain(m)
 }
 

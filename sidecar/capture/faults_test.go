@@ -104,6 +104,35 @@ func TestADisplayThatIsKilledAndRestartedIsBackOnAir(t *testing.T) {
 	}
 }
 
+func TestAGameThatChangesTheResolutionStaysOnAirInTheSameSize(t *testing.T) {
+	t.Parallel()
+	server := testscreen.Serve(t, 640, 480)
+	testscreen.OpenWindow(t, server.Display, "Game", 0, 0, 640, 480, 200)
+	p := open(t, small(server.Display))
+	v := view(t, p)
+	v.sees("the game", 200)
+	v.forget()
+	server.Resize(320, 240)
+	testscreen.OpenWindow(t, server.Display, "Game, small", 0, 0, 320, 240, 120)
+	t.Logf("another resolution: on air after %v", v.sees("the game in the other resolution", 120))
+	for _, at := range []int{20, 980} { // of what was the larger display nothing is left
+		if corner := v.luma(at, at); corner < 105 || corner > 135 {
+			t.Errorf("the picture does not fill the frame: brightness %d in a corner", corner)
+		}
+	}
+	server.Resize(640, 480)
+	testscreen.OpenWindow(t, server.Display, "Game, large", 0, 0, 640, 480, 200)
+	v.sees("the game in the first resolution", 200)
+	if corner := v.luma(980, 980); corner < 150 {
+		t.Errorf("the picture does not fill the frame: brightness %d in a corner", corner)
+	}
+	v.unbroken("while the resolution changed")
+	if v.mu.Lock(); len(v.saw) != 1 {
+		t.Errorf("pictures by size: %v, want one size", v.saw)
+	}
+	v.mu.Unlock()
+}
+
 func TestAFrozenDisplayLeavesTheLastPictureOnAir(t *testing.T) {
 	t.Parallel()
 	server := testscreen.Serve(t, 320, 240)

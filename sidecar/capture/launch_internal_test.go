@@ -118,14 +118,19 @@ func TestSoundIsTiedToTheClockByItsEarliestPackets(t *testing.T) {
 		"steady":           {func(int) time.Duration { return 0 }, 0},
 		"late by chance":   {func(i int) time.Duration { return time.Duration(i*7919%23) * ms }, 0},
 		"a burst at first": {func(i int) time.Duration { return max(0, time.Duration(8-i)*20*ms) }, 0},
+		"a long one":       {func(i int) time.Duration { return max(0, time.Duration(60-i)*20*ms) }, 0},
 		"drift of 100 ppm": {func(i int) time.Duration { return time.Duration(i*7919%11) * ms }, 100e-6},
 	} {
 		c := &soundClock{frame: opusFrame}
 		worst := time.Duration(0)
 		for i := range 10 * 60 * 50 { // ten minutes
 			began := 500*ms + time.Duration(float64(i)*(1+row.drift)*float64(opusFrame))
-			at, ok := c.stamp(began + opusFrame + row.late(i))
-			if ok && i > 100 {
+			arrival := began + opusFrame + row.late(i)
+			at, ok := c.stamp(arrival)
+			if ok && at+opusFrame > arrival+soundEarly {
+				t.Fatalf("%s: packet %d is stamped %v before it can have been heard", name, i, at+opusFrame-arrival)
+			}
+			if ok && i > 150 {
 				worst = max(worst, (at - began).Abs())
 			}
 		}

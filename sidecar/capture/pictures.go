@@ -21,6 +21,7 @@ type pictures struct {
 	busy    time.Duration // since when every slot has been read, clock; 0: one is free
 	lost    time.Duration // when the source was lost, clock; 0: it is there
 	why     error
+	watch   stallWatch // of the camera
 }
 
 // servePictures pushes one picture each period, whatever the display does: a fresh one if it comes
@@ -66,6 +67,7 @@ func (p *Pipeline) servePictures() {
 			return
 		case <-timer.C:
 		}
+		s.watch.look(p.now())
 		if e.busy() {
 			p.meter.update(func(st *Stats) { st.SkippedBusy++ })
 			s.collect(results, 0)
@@ -180,7 +182,7 @@ func (s *pictures) lose(err error) {
 // endure decides what a missing picture means; false ends the capture.
 func (s *pictures) endure() bool {
 	p := s.p
-	if s.pending && s.lost == 0 && p.now()-s.asked > stallTime {
+	if s.pending && s.lost == 0 && s.watch.stalled(p.now(), p.now()-s.asked) {
 		s.lose(ErrStalled)
 	}
 	if s.lost != 0 && errors.Is(s.why, ErrUnfit) { // waiting will not mend it

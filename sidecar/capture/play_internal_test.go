@@ -15,6 +15,7 @@ type Played struct {
 	Units   []Sample // times are the stream's own
 	Flashes []time.Duration
 	Beeps   []time.Duration
+	Sizes   map[[2]int]int // decoded pictures by width and height
 }
 
 // detector finds flashes in pictures and beeps in samples.
@@ -52,10 +53,18 @@ func (d *detector) samples(pcm []byte, at time.Duration) {
 
 // sound and look feed a detector from appsinks of a pipeline.
 func (d *detector) attach(g *graph) error {
+	d.played.Sizes = map[[2]int]int{}
 	if err := g.onSample("pics", func(s *gst.Sample, b *gst.Buffer) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		pic := b.Bytes()
+		var size [2]int
+		for i, side := range []string{"width", "height"} {
+			if v, err := s.GetCaps().GetStructureAt(0).GetValue(side); err == nil {
+				size[i], _ = v.(int)
+			}
+		}
+		d.played.Sizes[size]++
 		d.picture(pic[len(pic)/2+160], time.Duration(b.PresentationTimestamp()))
 	}); err != nil {
 		return err

@@ -89,18 +89,24 @@ func (r *roster) better(inUse encoder, now time.Time) (encoder, bool) {
 	return encoder{}, false
 }
 
-// stallWatch tells an encoder that hangs from a machine that stood still: a virtual machine that was
-// paused, a process that was stopped.
+// stallWatch tells somebody else who hangs (an encoder, a display) from a machine that stood still: a
+// virtual machine that was paused, a process that was stopped. It knows by its own steps, which were late,
+// too.
 type stallWatch struct {
-	last    time.Duration // when it was asked last, clock
+	last    time.Duration // when it looked last, clock
 	excused time.Duration // until then nothing is a stall, clock
 }
 
-// stalled is asked every busPoll. silent is how long the encoder has made nothing.
-func (w *stallWatch) stalled(now, silent time.Duration) bool {
+// look is called much more often than stallTime.
+func (w *stallWatch) look(now time.Duration) {
 	if w.last != 0 && now-w.last > stallTime/2 {
 		w.excused = now + stallTime
 	}
 	w.last = now
+}
+
+// stalled looks; silent is how long nothing has come.
+func (w *stallWatch) stalled(now, silent time.Duration) bool {
+	w.look(now)
 	return silent > stallTime && now >= w.excused
 }

@@ -16,6 +16,10 @@ const (
 	soundStep  = time.Millisecond
 	// Beyond it, samples were lost: there is no use in going there slowly.
 	soundJump = 80 * time.Millisecond
+	// soundEarly is how much before its time a packet may come. A backlog that a source gives at first is
+	// longer than the warm-up and comes at once: without this it was stamped as if it were of the second to
+	// come, and players that go by when packets arrive kept the sound that much behind the picture.
+	soundEarly = 20 * time.Millisecond
 )
 
 // soundClock gives packets of one running source their running time. Its methods belong to one
@@ -47,6 +51,8 @@ func (c *soundClock) stamp(arrival time.Duration) (at time.Duration, ok bool) {
 			return 0, false
 		}
 		c.warm, c.offset, c.target, c.seen = true, c.least, c.least, 0
+	} else if c.offset-early > soundEarly {
+		c.offset, c.target, c.seen, c.moving = early, early, 0, false
 	} else if c.seen == soundWindow {
 		c.target, c.seen = c.least, 0
 	}

@@ -26,6 +26,22 @@ var Epoch = time.Now()
 // ends or stop is called.
 func Paint(t testing.TB, display string, fps int) (stop func()) {
 	t.Helper()
+	return paint(t, display, fps, (*painter).frame)
+}
+
+// Storm is Paint with so much new in each picture that an encoder uses all the bits that it may.
+func Storm(t testing.TB, display string, fps int) (stop func()) {
+	t.Helper()
+	return paint(t, display, fps, func(p *painter) {
+		for range 80 {
+			p.fill(rand.Uint32()&0xffffff, xproto.Rectangle{X: int16(rand.N(p.width)), Y: int16(rand.N(p.height)), Width: 40, Height: 24})
+		}
+		p.frame()
+	})
+}
+
+func paint(t testing.TB, display string, fps int, draw func(*painter)) (stop func()) {
+	t.Helper()
 	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		t.Fatalf("open display %s: %v", display, err)
@@ -44,7 +60,7 @@ func Paint(t testing.TB, display string, fps int) (stop func()) {
 			case <-quit:
 				return
 			case <-tick.C:
-				p.frame()
+				draw(p)
 			}
 		}
 	}()

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/randr"
+	"github.com/jezek/xgb/xproto"
 )
 
 // xgb logs to standard error by itself, even that there is no authority file.
@@ -127,3 +129,52 @@ func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen X server go on.
 func (s *Server) Thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Resize changes the resolution of the display, as a game does that asks for another mode. It is at most
+// what the display began with.
+func (s *Server) Resize(width, height int) {
+	s.t.Helper()
+	conn, err := xgb.NewConnDisplay(s.Display)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := randr.Init(conn); err != nil {
+		s.t.Fatal(err)
+	}
+	root := xproto.Setup(conn).DefaultScreen(conn).Root
+	res, err := randr.GetScreenResources(conn, root).Reply()
+	if err != nil || len(res.Crtcs) == 0 || len(res.Outputs) == 0 {
+		s.t.Fatalf("display %s: %v", s.Display, err)
+	}
+	// Xvfb has the one mode that it began with; others are added.
+	info := randr.ModeInfo{Width: uint16(width), Height: uint16(height), DotClock: uint32(width * height * 60),
+		HsyncStart: uint16(width), HsyncEnd: uint16(width), Htotal: uint16(width), VsyncStart: uint16(height), VsyncEnd: uint16(height), Vtotal: uint16(height)}
+	name := fmt.Sprintf("%dx%d-%d", width, height, rand.Uint32())
+	info.NameLen = uint16(len(name))
+	mode, err := randr.CreateMode(conn, root, info, name).Reply()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := randr.AddOutputModeChecked(conn, res.Outputs[0], mode.Mode).Check(); err != nil {
+		s.t.Fatal(err)
+	}
+	steps := []func() error{
+		func() error { // a screen may not be smaller than what shows it
+			_, err := randr.SetCrtcConfig(conn, res.Crtcs[0], 0, 0, 0, 0, 0, randr.RotationRotate0, nil).Reply()
+			return err
+		},
+		func() error {
+			return randr.SetScreenSizeChecked(conn, root, uint16(width), uint16(height), uint32(width), uint32(height)).Check()
+		},
+		func() error {
+			_, err := randr.SetCrtcConfig(conn, res.Crtcs[0], 0, 0, 0, 0, mode.Mode, randr.RotationRotate0, res.Outputs[:1]).Reply()
+			return err
+		},
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			s.t.Fatalf("step %d to %dx%d: %v", i, width, height, err)
+		}
+	}
+}

@@ -54,12 +54,13 @@ func newAPI(local bool, maxKbps int, estimator *cc.BandwidthEstimator) (*webrtc.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i), webrtc.WithSettingEngine(se)), nil
 }
 
-// interceptors: the answer to NACK, and the sender's half of transport-wide congestion control. A publisher
+// interceptors: the answer to NACK within limits, and the sender's half of transport-wide congestion control. A publisher
 // needs none of the others; sender reports are its own (reports.go). The order is
 // pion's: each sees what the ones behind it have done to a packet, so the one that numbers
 // packets comes last.
 func interceptors(m *webrtc.MediaEngine, maxKbps int, estimator *cc.BandwidthEstimator) (*interceptor.Registry, error) {
 	i := &interceptor.Registry{}
+	i.Add(&resendLimit{})
 	resend, err := nack.NewResponderInterceptor()
 	if err != nil {
 		return nil, err

@@ -78,8 +78,13 @@ func (p *Publisher) reported(reports []rtcp.ReceptionReport, ssrc uint32, now ti
 		if r.SSRC != ssrc {
 			continue
 		}
+		var octets uint32
+		if s := p.cur.Load(); s != nil {
+			octets = s.video.octets.Load()
+		}
 		p.note(func(st *Stats) {
 			st.LossPercent = float64(r.FractionLost) * 100 / 256
+			st.DeliveredKbps = p.delivery.until(now, octets, r.FractionLost)
 			if r.LastSenderReport != 0 {
 				// All three are in units of 1/65536 s, modulo 2^32.
 				if rtt := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay); rtt >= 0 {
@@ -89,6 +94,32 @@ func (p *Publisher) reported(reports []rtcp.ReceptionReport, ssrc uint32, now ti
 		})
 	}
 }
+
+// delivery measures what arrives between two reports.
+type delivery struct {
+	at     time.Time // of the last report; zero: none
+	octets uint32    // sent until then
+	kbps   float64   // the last measurement
+}
+
+// until takes a report that says which part, in 1/256, of what was sent since the one before is lost;
+// octets counts what was sent in all. It returns kbit/s, 0 while that is not known.
+func (d *delivery) until(now time.Time, octets uint32, lost uint8) int {
+	passed, sent := now.Sub(d.at), octets-d.octets
+	known := !d.at.IsZero() && octets >= d.octets
+	if known && passed < deliveryLeast {
+		return int(d.kbps)
+	}
+	d.at, d.octets, d.kbps = now, octets, 0
+	if known && passed < deliveryMost {
+		d.kbps = float64(sent) * 8 / 1000 / passed.Seconds() * float64(256-int(lost)) / 256
+	}
+	return int(d.kbps)
+}
+
+// Reports come about once a second (RFC 3550 section 6.2 allows them to be late). Those that are close
+// together measure little, and those that are far apart speak of the past.
+const deliveryLeast, deliveryMost = 200 * time.Millisecond, 5 * time.Second
 
 // ntpMiddle is the middle 32 bits of an NTP time stamp.
 func ntpMiddle(t time.Time) uint32 {

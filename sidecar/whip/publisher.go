@@ -64,6 +64,9 @@ type Stats struct {
 	KeyRequests uint64  // PLI and FIR heard
 	Packets     uint64  // RTP packets sent
 
+	// DeliveredKbps is what arrived of the video between the stage's last two receiver reports.
+	// 0: not known.
+	DeliveredKbps int
 	// EstimateKbps is what the network carries: the estimate from transport-wide feedback, or
 	// what the stage says it can receive (REMB). 0: the stage tells neither.
 	EstimateKbps int
@@ -85,10 +88,11 @@ type Publisher struct {
 	packets atomic.Uint64
 	zero    atomic.Pointer[time.Time] // of the running time; nil: no sample came yet
 
-	mu      sync.Mutex // protects stats and remb
-	stats   Stats
-	remb    int // kbit/s, 0: none heard on this connection
-	running atomic.Bool
+	mu       sync.Mutex // protects the three below
+	stats    Stats
+	remb     int // kbit/s, 0: none heard on this connection
+	delivery delivery
+	running  atomic.Bool
 }
 
 // New checks the configuration.
@@ -127,6 +131,9 @@ const (
 	// retryFirst and retryMost bound the back-off. With the second a stage that comes back is
 	// joined within 2.5 s of its return, which keeps the promise of 3 s.
 	retryFirst, retryMost = 200 * time.Millisecond, 2 * time.Second
+	// proven is how long a connection lasts that a stage means to keep. One that it ends sooner counts as
+	// refused: a stage that throws a stream out for what it holds is not asked five times a second.
+	proven = 3 * time.Second
 	// retryJitter: sidecars that lost the same stage do not come back in step.
 	retryJitter = 0.25
 	// retryAfterMost is obeyed of a stage that asks for a pause: more would leave a session
@@ -165,11 +172,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 			var s *session
 			if s, err = p.connect(ctx, token); err == nil {
 				p.onAir(s, wasLive)
-				wait, wasLive = retryFirst, true
+				wasLive = true
+				began := time.Now()
 				reporting, stop := context.WithCancel(ctx)
 				var reports sync.WaitGroup
 				reports.Go(func() { p.report(reporting, s) })
 				err = p.stay(ctx, s)
+				if time.Since(began) > proven {
+					wait = retryFirst
+				}
 				p.cur.Store(nil)
 				stop()
 				reports.Wait()
@@ -209,7 +220,7 @@ func (p *Publisher) stay(ctx context.Context, s *session) error {
 		case <-ctx.Done():
 			return nil
 		case lost := <-s.lost:
-			if s.etag == "" {
+			if s.etag == "" || errors.Is(lost, errClosed) {
 				return lost
 			}
 			p.log.Info("the connection is silent, restarting ICE")
@@ -237,7 +248,7 @@ func (p *Publisher) failing(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.State, p.stats.Error, p.stats.RTT, p.stats.LossPercent = StateFailing, err.Error(), 0, 0
-	p.remb = 0
+	p.remb, p.delivery, p.stats.DeliveredKbps = 0, delivery{}, 0
 }
 
 func (p *Publisher) onAir(s *session, again bool) {

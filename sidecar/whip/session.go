@@ -160,11 +160,20 @@ func (s *session) onState(st webrtc.PeerConnectionState) {
 		case s.connected <- struct{}{}:
 		default:
 		}
-	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-		select {
-		case s.lost <- fmt.Errorf("whip: the connection to the stage is %s", st):
-		default:
-		}
+	case webrtc.PeerConnectionStateClosed:
+		s.lose(errClosed)
+	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
+		s.lose(fmt.Errorf("whip: the connection to the stage is %s", st))
+	}
+}
+
+// errClosed: the stage said goodbye, so that there is nothing to restart.
+var errClosed = errors.New("whip: the stage closed the connection")
+
+func (s *session) lose(err error) {
+	select {
+	case s.lost <- err:
+	default:
 	}
 }
 

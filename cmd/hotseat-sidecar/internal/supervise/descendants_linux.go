@@ -3,6 +3,7 @@ package supervise
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -25,7 +26,7 @@ func adopt() error {
 func descendants(spare ...int) []int {
 	below := map[int][]int{}
 	ended := map[int]bool{}
-	for _, p := range processes() {
+	for _, p := range wholeTable() {
 		below[p.parent] = append(below[p.parent], p.pid)
 		ended[p.pid] = p.ended
 	}
@@ -69,6 +70,23 @@ func signalProcess(pid int, sig syscall.Signal) { _ = unix.Kill(pid, sig) } // o
 type inTable struct {
 	pid, parent int
 	ended       bool // and nobody took its exit status
+}
+
+// wholeTable reads the process table until nobody's parent is missing from it. It is read line by line:
+// the parent of a line may end before its own line is read, and then what it leaves behind would hang
+// from nothing, although it is a child of ours by now.
+func wholeTable() (table []inTable) {
+	for range 10 {
+		table = processes()
+		known := map[int]bool{0: true} // of init, and of what was started from outside a namespace
+		for _, p := range table {
+			known[p.pid] = true
+		}
+		if !slices.ContainsFunc(table, func(p inTable) bool { return !known[p.parent] }) {
+			break
+		}
+	}
+	return table
 }
 
 // processes reads the process table; what ends meanwhile is left out.

@@ -47,10 +47,18 @@ func (s *Supervisor) workerPid() []int {
 	return []int{s.worker.cmd.Process.Pid}
 }
 
-// gameProcesses are all that the game started and that still run, however they were forked.
-func (s *Supervisor) gameProcesses() []int {
-	reapOrphans(s.own()...)
-	return descendants(s.workerPid()...)
+// gameProcesses are all that the game started and that still run, however they were forked. When it says
+// that there is none, it has also taken the exit status of all.
+func (s *Supervisor) gameProcesses() (left []int) {
+	// What is forked while the process table is read may be in none of its lines: that nobody is left
+	// is believed at the second look.
+	for range 2 {
+		if left = descendants(s.workerPid()...); len(left) > 0 {
+			break
+		}
+	}
+	reapOrphans(s.own()...) // after the look: what ends in between is counted as running
+	return left
 }
 
 // endGame asks all processes of the game to end, as a service manager does by default

@@ -66,8 +66,11 @@ func TestNoProcessOfTheGameIsLeftAfterSIGTERM(t *testing.T) {
 
 func TestWhatAGameLeavesRunningIsEnded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pids")
-	r := supervised(t, "work", "/bin/sh", "-c", family+`while [ "$(wc -l < "$1")" -lt 3 ]; do sleep 0.01; done; exit 6`, "game", path)
-	r.meet("worker 0")
+	r := supervised(t, "work", "/bin/sh", "-c", family+`while [ "$(wc -l < "$1")" -lt 3 ] || ! [ -e "$1.end" ]; do sleep 0.01; done; exit 6`, "game", path)
+	r.meet("worker 0") // before the game ends, and the worker with it
+	if err := os.WriteFile(path+".end", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r.end(6)
 	for _, pid := range pids(t, path, 3) {
 		if there(pid) {

@@ -91,6 +91,7 @@ func (s *Supervisor) Run(signals <-chan os.Signal) int {
 	defer restart.Stop()
 	look := time.NewTicker(s.cfg.Patience / 10)
 	defer look.Stop()
+	watch := hangWatch{patience: s.cfg.Patience, last: time.Now()}
 	for {
 		var died chan error
 		if s.worker != nil {
@@ -114,12 +115,32 @@ func (s *Supervisor) Run(signals <-chan os.Signal) int {
 		case <-restart.C:
 			s.start(restart)
 		case <-look.C:
-			if s.worker != nil && s.worker.silence() > s.cfg.Patience {
+			now := time.Now()
+			if watch.look(now); s.worker != nil && watch.hangs(now, s.worker.silence()) {
 				s.log.Warn("the broadcast hangs, ending it", "silent", s.worker.silence().Round(time.Millisecond))
 				s.worker.kill()
 			}
 		}
 	}
+}
+
+// hangWatch tells a worker that hangs from a machine that stood still, by whether the supervisor itself
+// could look.
+type hangWatch struct {
+	patience time.Duration
+	last     time.Time // when it looked last, ten times in its patience
+	excused  time.Time // no worker hangs before
+}
+
+func (w *hangWatch) look(now time.Time) {
+	if now.Sub(w.last) > w.patience/2 {
+		w.excused = now.Add(w.patience / 2)
+	}
+	w.last = now
+}
+
+func (w *hangWatch) hangs(now time.Time, silence time.Duration) bool {
+	return silence > w.patience && !now.Before(w.excused)
 }
 
 func (s *Supervisor) start(restart *time.Timer) {

@@ -139,6 +139,28 @@ func TestAWorkerThatHangsIsStartedAgain(t *testing.T) {
 	r.end(0)
 }
 
+func TestAfterAPauseOfTheMachineAWorkerHasTimeToShowItself(t *testing.T) {
+	now := time.Unix(1_790_000_000, 0)
+	w := hangWatch{patience: 20 * time.Second, last: now}
+	step := func(passed, silence time.Duration) bool {
+		now = now.Add(passed)
+		w.look(now)
+		return w.hangs(now, silence)
+	}
+	if step(2*time.Second, time.Second) || !step(2*time.Second, 21*time.Second) {
+		t.Error("a worker that hangs is not told from one that works")
+	}
+	if step(time.Minute, time.Minute) || step(2*time.Second, 62*time.Second) {
+		t.Error("a machine that stood still is taken for a worker that hangs")
+	}
+	for range 4 {
+		step(2*time.Second, 70*time.Second)
+	}
+	if !step(2*time.Second, 72*time.Second) {
+		t.Error("a worker that stays silent after a pause is let be")
+	}
+}
+
 func TestAWorkerThatWorksIsLetWork(t *testing.T) {
 	r := supervised(t, "work")
 	r.meet("worker 0")

@@ -33,22 +33,35 @@ func Install(ctx context.Context, packages []string, out io.Writer) error {
 		return errors.New("this is neither Debian nor Ubuntu (no apt-get); install what corresponds to: " + strings.Join(packages, " "))
 	}
 	fmt.Fprintf(out, "installing %d packages: %s\n", len(packages), strings.Join(packages, " "))
-	// Another apt may be running on a machine that has just started: wait for its lock.
-	wait := []string{"-o", "DPkg::Lock::Timeout=300", "-qq"}
-	for _, args := range [][]string{
-		append(slices.Clone(wait), "update"),
-		append(append(slices.Clone(wait), "install", "-y", "--no-install-recommends"), packages...),
-	} {
-		name := "apt-get"
-		if os.Geteuid() != 0 {
-			name, args = "sudo", append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get"}, args...)
+	if err := apt(ctx, "update"); err != nil {
+		return err
+	}
+	// One name that apt does not know would keep it from installing the others.
+	packages = slices.DeleteFunc(slices.Clone(packages), func(name string) bool {
+		unknown := exec.CommandContext(ctx, "apt-cache", "show", name).Run() != nil //nolint:gosec // a name of our own list
+		if unknown {
+			fmt.Fprintf(out, "this system has no package %s: going on without it\n", name)
 		}
-		cmd := exec.CommandContext(ctx, name, args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		output, err := cmd.CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, lastLines(output, 12))
-		}
+		return unknown
+	})
+	if len(packages) == 0 {
+		return nil
+	}
+	return apt(ctx, append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
+}
+
+// apt runs apt-get as root. Another one may be running on a machine that has just started: it waits for its lock.
+func apt(ctx context.Context, args ...string) error {
+	args = append([]string{"-o", "DPkg::Lock::Timeout=300", "-qq"}, args...)
+	name := "apt-get"
+	if os.Geteuid() != 0 {
+		name, args = "sudo", append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, lastLines(output, 12))
 	}
 	return nil
 }

@@ -1,4 +1,11 @@
 # A game's side of the bridge for Godot 4, as an autoload; docs/bridge.md is the protocol.
+#
+# Godot 3 calls some things otherwise. Replace, here and in game.gd:
+#   _peer.poll() -> pass
+#   PackedByteArray -> PoolByteArray
+#   JSON.stringify( -> to_json(
+#   JSON.parse_string( -> parse_json(
+#   to_utf8_buffer() -> to_utf8()
 extends Node
 
 signal seat_changed(holder, epoch)
@@ -11,17 +18,18 @@ const MAX_LINE := 131072
 var _peer := StreamPeerTCP.new()
 var _host := ""
 var _port := 0
-var _buffer := PackedByteArray()
+var _line := PackedByteArray()
 var _retry := 0.0
 
 
 func _ready() -> void:
 	var address := OS.get_environment("HOTSEAT_BRIDGE_ADDR")
-	if address.is_empty():
+	if address == "":
 		set_process(false) # no playtest: play without an audience
 		return
-	_host = address.get_slice(":", 0)
-	_port = address.get_slice(":", 1).to_int()
+	var parts := address.split(":")
+	_host = parts[0]
+	_port = parts[1].to_int()
 
 
 func _process(delta: float) -> void:
@@ -35,9 +43,9 @@ func _process(delta: float) -> void:
 			_retry -= delta
 			if _retry <= 0.0: # the bridge may have been started again
 				_retry = RETRY_SECONDS
-				_buffer.clear()
+				_line = PackedByteArray()
 				_peer = StreamPeerTCP.new()
-				_peer.connect_to_host(_host, _port)
+				var _refused = _peer.connect_to_host(_host, _port) # its status tells
 
 
 func mark(message: String) -> void:
@@ -52,23 +60,18 @@ func state(values: Dictionary) -> void:
 	_send({"action": "STATE", "state": values})
 
 
-func _send(line: Dictionary) -> void:
+func _send(message: Dictionary) -> void:
 	if _peer.get_status() == StreamPeerTCP.STATUS_CONNECTED:
-		_peer.put_data((JSON.stringify(line) + "\n").to_utf8_buffer())
+		var _lost = _peer.put_data((JSON.stringify(message) + "\n").to_utf8_buffer()) # nobody hears now
 
 
 func _read() -> void:
-	var available := _peer.get_available_bytes()
-	if available <= 0:
-		return
-	_buffer.append_array(_peer.get_data(available)[1])
-	var end := _buffer.find(10)
-	while end >= 0:
-		_hear(_buffer.slice(0, end).get_string_from_utf8())
-		_buffer = _buffer.slice(end + 1)
-		end = _buffer.find(10)
-	if _buffer.size() > MAX_LINE:
-		_peer.disconnect_from_host()
+	for byte in _peer.get_partial_data(65536)[1]: # does not wait; its end is seen in the status
+		if byte == 10:
+			_hear(_line.get_string_from_utf8())
+			_line = PackedByteArray()
+		elif _line.size() < MAX_LINE:
+			_line.append(byte)
 
 
 func _hear(line: String) -> void:
@@ -77,8 +80,8 @@ func _hear(line: String) -> void:
 		return
 	match event.get("action", ""):
 		"SEAT":
-			seat_changed.emit(event.get("holder"), int(event.get("epoch", 0)))
+			emit_signal("seat_changed", event.get("holder"), int(event.get("epoch", 0)))
 		"USER_CHAT_MESSAGE":
-			chat.emit(event.get("user", ""), event.get("message", ""))
+			emit_signal("chat", event.get("user", ""), event.get("message", ""))
 		"STREAM_REACT":
-			reaction.emit(event.get("reaction", ""), int(event.get("count", 1)))
+			emit_signal("reaction", event.get("reaction", ""), int(event.get("count", 1)))

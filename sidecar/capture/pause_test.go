@@ -1,0 +1,110 @@
+package capture_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hotseat/sidecar/capture"
+	"hotseat/sidecar/testscreen"
+)
+
+// captureThis is the variable that makes this test binary a program that captures a display.
+const captureThis = "HOTSEAT_TEST_CAPTURE"
+
+// captureMain captures without Config.Endure, and prints a line for each second's worth of pictures and
+// one for the end.
+func captureMain() {
+	display := os.Getenv(captureThis)
+	if display == "" {
+		return
+	}
+	p, err := capture.Open(capture.Config{Display: display, Width: 320, Height: 240, BitrateKbps: 1000})
+	if err == nil {
+		err = p.Start()
+	}
+	if err != nil {
+		fmt.Println("error", err)
+		os.Exit(1)
+	}
+	for n := 1; ; n++ {
+		select {
+		case <-p.Video():
+			if n%30 == 0 {
+				fmt.Println("pictures", n)
+			}
+		case err := <-p.Err():
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// A program that a person plays through ends when its display hangs (Config.Endure). It must not when it
+// was the machine that stood still.
+func TestAPauseOfTheMachineEndsNoCapture(t *testing.T) {
+	t.Parallel()
+	x := testscreen.Serve(t, 320, 240)
+	testscreen.Paint(t, x.Display, 30)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), captureThis+"="+x.Display)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	lines := make(chan string, 100)
+	go func() {
+		for in := bufio.NewScanner(out); in.Scan(); {
+			lines <- in.Text()
+		}
+		close(lines)
+	}()
+	line := func() string {
+		select {
+		case text, ok := <-lines:
+			if !ok {
+				t.Fatal("the program ended")
+			}
+			return text
+		case <-time.After(patience):
+			t.Fatal("the program says nothing")
+		}
+		panic("unreachable")
+	}
+	for range 2 {
+		if text := line(); !strings.HasPrefix(text, "pictures") {
+			t.Fatal(text)
+		}
+	}
+	// All stands still, in the midst of a picture, for longer than a display is waited for; and goes on,
+	// not all at the same moment.
+	x.Freeze()
+	time.Sleep(300 * time.Millisecond)
+	_ = cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(3 * time.Second)
+	_ = cmd.Process.Signal(syscall.SIGCONT)
+	time.Sleep(300 * time.Millisecond)
+	x.Thaw()
+	for range 3 {
+		if text := line(); !strings.HasPrefix(text, "pictures") {
+			t.Fatalf("after a pause of the machine: %s", text)
+		}
+	}
+	x.Freeze()
+	defer x.Thaw()
+	for text := line(); !strings.HasPrefix(text, "error"); text = line() {
+	}
+}
