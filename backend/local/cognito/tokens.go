@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -147,7 +148,7 @@ func (s *Service) accessSession(token string, now time.Time) (session, error) {
 	if token == "" {
 		return session{}, missingParameter("AccessToken")
 	}
-	if len(token) > maxTokenBytes {
+	if len(token) > maxTokenBytes || strings.ContainsAny(token, "\r\n") { // base64 passes over line breaks
 		return session{}, errAccessToken
 	}
 	var claims accessClaims

@@ -433,12 +433,33 @@ func FuzzVerifyToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add("")
-	f.Add("a.b.c")
-	f.Add("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJqdGkiOiJ4In0.")
-	f.Fuzz(func(t *testing.T, token string) {
-		if _, err := service.VerifyToken(token); err == nil {
-			t.Error("accepted")
+	recorder := httptest.NewRecorder()
+	service.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/CreateStage",
+		strings.NewReader(`{"participantTokenConfigurations": [{"capabilities": ["PUBLISH"], "duration": 20160}]}`)))
+	var made struct {
+		ParticipantTokens []struct{ Token string }
+	}
+	if err := json.Unmarshal(recorder.Body.Bytes(), &made); err != nil || len(made.ParticipantTokens) != 1 {
+		f.Fatal(recorder.Body, err)
+	}
+	good := made.ParticipantTokens[0].Token
+	if _, err := service.VerifyToken(good); err != nil {
+		f.Fatal(err)
+	}
+	// The key is another one in each run, so that a seed that leans on a good token leans on a new one.
+	f.Add("", 0, 0)
+	f.Add("a.b.c", 0, len(good))
+	f.Add("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJqdGkiOiJ4In0.", 0, len(good))
+	f.Add("\r\n", 90, 90)
+	f.Add("=", len(good), len(good))
+	f.Add("B", len(good)-1, len(good))
+	f.Add("eyJhbGciOiJub25lIn0", 0, strings.IndexByte(good, '.'))
+	f.Fuzz(func(t *testing.T, part string, from, to int) {
+		from = min(max(from, 0), len(good))
+		to = min(max(to, from), len(good))
+		token := good[:from] + part + good[to:] // part takes the place of part of a good token
+		if _, err := service.VerifyToken(token); err == nil && token != good {
+			t.Errorf("accepted %q in place of %q", token, good)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -131,7 +132,7 @@ func (s *Service) mint(stageID string, in tokenInput) (participantToken, error) 
 // VerifyToken checks a participant token: signature, age, that its stage still exists and that its participant
 // was not put out. An old token's error wraps stage.ErrTokenExpired.
 func (s *Service) VerifyToken(token string) (stage.Token, error) {
-	if len(token) > maxToken {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // base64 passes over line breaks
 		return stage.Token{}, errToken
 	}
 	var c claims
@@ -140,7 +141,7 @@ func (s *Service) VerifyToken(token string) (stage.Token, error) {
 			return nil, errToken
 		}
 		return &s.key.PublicKey, nil
-	}, jwt.WithValidMethods([]string{"ES384"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.cfg.Now))
+	}, jwt.WithValidMethods([]string{"ES384"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.cfg.Now))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return stage.Token{}, fmt.Errorf("%w: %w", errToken, stage.ErrTokenExpired)
