@@ -55,7 +55,11 @@ func startOurs(b *testing.B) *contender {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), benchServer+"=1")
 	cmd.Stderr = os.Stderr
-	in, out := startProcess(b, cmd)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := startProcess(b, cmd)
 	var base string
 	if _, err := fmt.Fscanln(out, &base); err != nil {
 		b.Fatal(err)
@@ -125,7 +129,9 @@ func startBroadcastBox(b *testing.B) *contender {
 	}
 	cmd := exec.Command(program)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HTTP_ADDRESS="+address, "INCLUDE_LOOPBACK_CANDIDATE=1", "INTERFACE_FILTER=lo", "DISABLE_FRONTEND=1", "APP_ENV=production")
+	cmd.Env = append(os.Environ(), "HTTP_ADDRESS="+address, "INCLUDE_LOOPBACK_CANDIDATE=1", "INTERFACE_FILTER=lo", "DISABLE_FRONTEND=1", "APP_ENV=production",
+		"LOGGING_ENABLED=false", "LOGGING_LEVEL=ERROR") // else it writes ten lines for each viewer, to a file too
+	cmd.Stdout = os.Stderr
 	startProcess(b, cmd)
 	base := "http://" + address + "/api/"
 	awaitHTTP(b, base+"status")
@@ -137,18 +143,13 @@ func startBroadcastBox(b *testing.B) *contender {
 	}
 }
 
-// startProcess starts a server that ends with the benchmark, and returns its input and what it prints.
-func startProcess(b *testing.B, cmd *exec.Cmd) (io.Writer, io.Reader) {
+// startProcess starts a server that ends with the benchmark, and returns its input. What it prints has to go somewhere:
+// a pipe that nobody reads stops a server as soon as it is full.
+func startProcess(b *testing.B, cmd *exec.Cmd) io.Writer {
 	b.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
-	}
-	var out io.Reader
-	if cmd.Stdout == nil {
-		if out, err = cmd.StdoutPipe(); err != nil {
-			b.Fatal(err)
-		}
 	}
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -160,7 +161,7 @@ func startProcess(b *testing.B, cmd *exec.Cmd) (io.Writer, io.Reader) {
 		defer hurry.Stop()
 		_ = cmd.Wait()
 	})
-	return in, out
+	return in
 }
 
 func freePort(b *testing.B) int {

@@ -116,6 +116,15 @@ func (p *probe) read(track *webrtc.TrackRemote) {
 	}
 }
 
+// take returns what was measured since the last time.
+func (p *probe) take() (delays []time.Duration, packets, lost int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delays, packets, lost = p.delays, p.packets, p.lost
+	p.delays, p.packets, p.lost = nil, 0, 0
+	return delays, packets, lost
+}
+
 func BenchmarkFanOut(b *testing.B) {
 	sizes := []int{100, 300, 600, 1000}
 	if list := os.Getenv("HOTSEAT_BENCH_VIEWERS"); list != "" {

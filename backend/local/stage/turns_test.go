@@ -130,7 +130,7 @@ func TestAWayThatIsFullInALaterTurnIsShownAgainFromAKeyFrame(t *testing.T) {
 		t.Fatal("half a frame was taken for a whole one")
 	}
 	sent.room = -1
-	if o.resume(now.Add(2*turnTime)); len(sent.numbers) != turnPackets+5 {
+	if o.resume(now.Add(2 * turnTime)); len(sent.numbers) != turnPackets+5 {
 		t.Error("the rest of a frame was sent that no decoder can use")
 	}
 	if !o.send(large(200, 2, true), now.Add(3*turnTime)) || o.waiting.Load() {
