@@ -15,8 +15,8 @@ type violation struct {
 
 // inspector holds a publisher's video against what IVS accepts. One goroutine uses it.
 type inspector struct {
-	seen   []byte // the newest parameter set that passed; encoders repeat it with each key frame
-	pixels int    // of it
+	seen          []byte // the newest parameter set that passed; encoders repeat it with each key frame
+	width, height int    // of it
 }
 
 func (i *inspector) check(g glance) *violation {
@@ -35,7 +35,7 @@ func (i *inspector) check(g glance) *violation {
 	case set.width*set.height > MaxPixels:
 		return &violation{ResolutionExceeded, fmt.Sprintf("%dx%d is more than 1280x720", set.width, set.height)}
 	}
-	i.seen, i.pixels = bytes.Clone(g.sps), set.width*set.height
+	i.seen, i.width, i.height = bytes.Clone(g.sps), set.width, set.height
 	return nil
 }
 

@@ -10,45 +10,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestTheLargestLayerThatIsSentIsShown(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	var l layers
-	small, _ := l.add(&source{})
-	large, first := l.add(&source{})
-	if first {
-		t.Fatal("two are first")
-	}
-	if before, _ := l.hear(small, 100, true, now); before != nil {
-		t.Error("the first took over from itself")
-	}
-	if before, ask := l.hear(large, 0, false, now); before != nil || ask {
-		t.Error("a layer of unknown size took over")
-	}
-	if before, _ := l.hear(large, 400, true, now); before != small.src {
-		t.Error("the larger did not take over with its key frame")
-	}
-	if before, ask := l.hear(small, 100, true, now.Add(layerGone)); before != nil || ask {
-		t.Error("the smaller took over while the larger is sent")
-	}
-	now = now.Add(2 * layerGone)
-	if before, ask := l.hear(small, 0, false, now); before != nil || !ask {
-		t.Error("no key frame is asked for when the larger has gone")
-	}
-	if _, ask := l.hear(small, 0, false, now); ask {
-		t.Error("asked again at once")
-	}
-	if before, _ := l.hear(small, 100, true, now); before != large.src {
-		t.Error("the smaller did not take over from the one that has gone")
-	}
-	if before, _ := l.hear(large, 400, true, now); before != small.src {
-		t.Error("the larger did not come back")
-	}
-	l.add(&source{})
-	if n, _ := l.add(&source{}); n != nil {
-		t.Error("more layers than a browser sends")
-	}
-}
-
 func TestABrowsersSimulcastIsShownAtItsBest(t *testing.T) {
 	t.Parallel()
 	s := newTestStage(t)

@@ -31,7 +31,8 @@ const sayInterval = 10 * time.Second
 
 // output is one stream on its way to one subscriber. To the WebRTC stack it is the track being sent.
 type output struct {
-	stream   *stream
+	stream   *stream // that it began with
+	ladder   *ladder // of a feed's video; nil otherwise
 	lane     *lane
 	streamID string
 	pc       *webrtc.PeerConnection
@@ -39,10 +40,15 @@ type output struct {
 	resends  *rate.Limiter
 	wishes   *rate.Limiter
 	counts   deliveryCounts
+	line     line
 
 	// Set by Bind, before start.
 	writer webrtc.TrackLocalWriter
 	header rtp.Header // what all packets to this subscriber have in common
+	timed  timedHeader
+
+	place, trying *branch // where it is, and where it is to come to; of the lane's goroutine
+	padder        padder  // of the lane's goroutine
 
 	added   atomic.Bool // to its stream
 	waiting atomic.Bool // for a key frame, the first or the next
@@ -50,6 +56,10 @@ type output struct {
 	cut     atomic.Bool // the session has ended: not a packet more
 	packets atomic.Uint32
 	octets  atomic.Uint32
+
+	route    atomic.Pointer[route] // nil: never moved, and what is sent has the stream's numbers
+	switches atomic.Uint64
+	probe    atomic.Int64 // bits a second of padding to send beyond the stream
 }
 
 var _ webrtc.TrackLocal = (*output)(nil)
@@ -78,6 +88,9 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 	}
 	o.header = rtp.Header{Version: 2, PayloadType: uint8(codec.PayloadType), SSRC: uint32(ctx.SSRC())}
 	for _, extension := range ctx.HeaderExtensions() {
+		if extension.URI == sendTimeURI {
+			o.timed.id = uint8(extension.ID) //nolint:gosec // 1 to 14, in the one-byte form that the offer has
+		}
 		if extension.URI != playoutDelayURI {
 			continue
 		}
@@ -89,6 +102,7 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 			return codec, fmt.Errorf("playout delay as extension %d: %w", extension.ID, err)
 		}
 	}
+	o.timed.of(o.header)
 	o.writer = ctx.WriteStream()
 	return codec, nil
 }
@@ -97,6 +111,9 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 func (o *output) start() {
 	if o.writer != nil && o.added.CompareAndSwap(false, true) { // nil: the subscriber wanted none of this kind
 		o.stream.add(o, o.lane)
+		if o.ladder != nil {
+			o.ladder.enter(o)
+		}
 	}
 }
 
@@ -120,6 +137,9 @@ func (o *output) choose(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecPar
 // Unbind takes the output out of its stream.
 func (o *output) Unbind(webrtc.TrackLocalContext) error {
 	if o.added.CompareAndSwap(true, false) {
+		if o.ladder != nil {
+			o.ladder.leave(o)
+		}
 		o.stream.remove(o, o.lane)
 	}
 	return nil
@@ -133,6 +153,15 @@ func (o *output) send(b burst) bool {
 	if o.cut.Load() {
 		return true
 	}
+	var by shift
+	r := o.route.Load()
+	if r != nil {
+		r = o.renew(r, b.packets[0].sequence)
+		var ok bool
+		if by, ok = r.shift(b); !ok {
+			return true
+		}
+	}
 	waiting := o.waiting.Load()
 	if waiting && !b.keyFrame {
 		return false
@@ -141,8 +170,12 @@ func (o *output) send(b burst) bool {
 		o.dropped()
 	}
 	header := o.header // the extension inside is shared and only read
+	many := o.ladder != nil && o.ladder.many.Load()
+	if many {
+		header = o.timed.now(time.Now())
+	}
 	for _, p := range b.packets {
-		if !o.write(&header, p) {
+		if !o.write(&header, p, by) {
 			if o.stream.kind != webrtc.RTPCodecTypeVideo {
 				return true // sound goes on with the next packet
 			}
@@ -155,6 +188,9 @@ func (o *output) send(b burst) bool {
 		o.begun.Store(true)
 		o.waiting.Store(false)
 	}
+	if many {
+		o.pad(&header, b)
+	}
 	return true
 }
 
@@ -162,8 +198,9 @@ func (o *output) send(b burst) bool {
 // leaves takes no more either, and is gone by then.
 func (o *output) dropped() {
 	o.counts.drops.Add(1)
-	o.stream.counts.drops.Add(1)
+	o.current().counts.drops.Add(1)
 	now := time.Now()
+	o.line.overflowed(now)
 	o.counts.mu.Lock()
 	say := now.Sub(o.counts.said) >= sayInterval
 	if say {
@@ -179,20 +216,21 @@ func (o *output) dropped() {
 // wish asks for a key frame on behalf of the subscriber. One that has never been shown the picture may always wish;
 // the gate then merges all wishes. What somebody has wished for already costs nothing.
 func (o *output) wish() {
-	if o.stream.keyFrames == nil || o.stream.keyFrames.wanted() {
+	s := o.current()
+	if s.keyFrames == nil || s.keyFrames.wanted() {
 		return
 	}
 	if !o.begun.Load() || o.wishes.Allow() {
-		o.stream.wantKeyFrame()
+		s.wantKeyFrame()
 	}
 }
 
-func (o *output) write(header *rtp.Header, p *packet) (sent bool) {
+func (o *output) write(header *rtp.Header, p *packet, by shift) (sent bool) {
 	if o.cut.Load() {
 		return false
 	}
-	header.SequenceNumber = p.sequence
-	header.Timestamp = p.timestamp
+	header.SequenceNumber = p.sequence + by.sequence
+	header.Timestamp = p.timestamp + by.timestamp
 	header.Marker = p.marker
 	n, err := o.writer.WriteRTP(header, p.payload)
 	if err != nil || n == 0 { // 0: the connection is not secured yet, or its way is full
@@ -207,16 +245,23 @@ func (o *output) write(header *rtp.Header, p *packet) (sent bool) {
 // resend answers a NACK (RFC 4585 section 6.2.1) from the ring, within what one subscriber may ask for.
 func (o *output) resend(nack *rtcp.TransportLayerNack) {
 	header := o.header
+	if o.ladder != nil && o.ladder.many.Load() {
+		header = o.timed.another(o.header, time.Now())
+	}
+	r := o.route.Load()
 	missing, resent := uint64(0), uint64(0)
 	for _, pair := range nack.Nacks {
 		more := true
 		pair.Range(func(sequence uint16) bool {
 			missing++
-			if p := o.stream.ring.get(sequence); p != nil {
-				if more = o.resends.Allow(); more {
-					o.write(&header, p)
-					resent++
-				}
+			p, by := o.sent(r, sequence)
+			if p == nil {
+				return true
+			}
+			if more = o.resends.Allow(); more {
+				header.Padding = p.padding
+				o.write(&header, p, by)
+				resent++
 			}
 			return more
 		})
@@ -224,7 +269,7 @@ func (o *output) resend(nack *rtcp.TransportLayerNack) {
 			break
 		}
 	}
-	for _, c := range []*streamCounts{&o.counts.streamCounts, &o.stream.counts} {
+	for _, c := range []*streamCounts{&o.counts.streamCounts, &o.current().counts} {
 		c.nacks.Add(missing)
 		c.resent.Add(resent)
 	}
@@ -233,6 +278,9 @@ func (o *output) resend(nack *rtcp.TransportLayerNack) {
 func (o *output) report(ntp uint64, timestamp uint32) {
 	if o.waiting.Load() {
 		return
+	}
+	if r := o.route.Load(); r != nil {
+		timestamp += r.newest().ticks
 	}
 	o.counts.reportSent(ntp, time.Now())
 	_ = o.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // a report that is lost is followed by the next
@@ -266,6 +314,10 @@ func (o *output) heed(raw []byte) {
 			o.wish()
 		case *rtcp.TransportLayerNack:
 			o.resend(p)
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			if o.ladder != nil {
+				o.line.remb(p, time.Now())
+			}
 		case *rtcp.ReceiverReport:
 			o.reported(p.Reports)
 		case *rtcp.SenderReport: // from one that also sends
@@ -277,7 +329,11 @@ func (o *output) heed(raw []byte) {
 func (o *output) reported(reports []rtcp.ReceptionReport) {
 	for _, r := range reports {
 		if r.SSRC == o.header.SSRC {
-			o.counts.received(r, time.Now())
+			now := time.Now()
+			o.counts.received(r, now)
+			if o.ladder != nil {
+				o.line.lost(float64(r.FractionLost)/256, now)
+			}
 		}
 	}
 }
