@@ -30,12 +30,14 @@ const (
 	calmTime = 5 * time.Second
 	// A probe lasts probeTime, and is given up after probeMost if it says neither yes nor no.
 	probeTime, probeMost = 2 * time.Second, 5 * time.Second
+	// afterProbe is how long what is reported may still be the probe's doing: no reason to leave a layer.
+	afterProbe = 2 * time.Second
 	// probeClimbs is how much an estimate climbs in a probe that goes well.
 	probeClimbs = 1.04
 	// trialTime is how long a layer must be borne. What fails sooner doubles the wait before the next attempt.
 	trialTime = 15 * time.Second
 	// The wait after a failure, at first and at most.
-	firstWait, longestWait = 5 * time.Second, 2 * time.Minute
+	firstWait, longestWait = 5 * time.Second, time.Minute
 	// forgiveTime without any sign of a narrow line makes a line as good as one never doubted.
 	forgiveTime = 3 * time.Minute
 )
@@ -59,7 +61,7 @@ type climb struct {
 	squeezed    time.Time // the newest sign of a narrow line
 	narrow      bool      // there was one: up only with care
 	bad         int       // reports of heavy loss in a row; 2 are enough
-	full        bool      // something was dropped on the way
+	full        time.Time // when something was dropped on the way
 	lowSince    time.Time // since when the estimate is too low and does not climb
 	lowest      float64   // the estimate at that time
 	fitSince    time.Time // since when it allows the next layer
@@ -67,6 +69,7 @@ type climb struct {
 	probing      time.Time // since when; the zero time: not
 	probeBegan   float64   // the estimate at that time
 	probeReports int
+	probed       time.Time // when the newest probe ended that led to nothing
 
 	rose time.Time     // the newest move up on trial
 	wait time.Duration // after the next failure
@@ -95,6 +98,7 @@ func (c *climb) estimated(bits float64, now time.Time) {
 func (c *climb) lost(fraction float64, now time.Time) {
 	c.probeReports++
 	switch {
+	case c.disturbed(now):
 	case fraction >= 2*heavyLoss:
 		c.bad += 2
 	case fraction >= heavyLoss:
@@ -108,10 +112,10 @@ func (c *climb) lost(fraction float64, now time.Time) {
 }
 
 // overflowed says that a connection that queues did not take more.
-func (c *climb) overflowed(now time.Time) { c.full, c.squeezed = true, now }
+func (c *climb) overflowed(now time.Time) { c.full, c.squeezed = now, now }
 
 // settled says that a move has happened: what was lost before counts no more.
-func (c *climb) settled() { c.bad, c.full, c.lowSince, c.fitSince = 0, false, time.Time{}, time.Time{} }
+func (c *climb) settled() { c.bad, c.full, c.lowSince, c.fitSince = 0, time.Time{}, time.Time{}, time.Time{} }
 
 func (c *climb) known(now time.Time) bool {
 	return c.estimate > 0 && now.Sub(c.estimatedAt) < estimateAge
@@ -120,7 +124,7 @@ func (c *climb) known(now time.Time) bool {
 // choose decides for a viewer that is on step at, -1 if the layer it has is sent no more. There is at least one step.
 func (c *climb) choose(now time.Time, steps []step, at int) move {
 	if at < 0 {
-		c.stopProbe()
+		c.stopProbe(now)
 		c.settled()
 		if !c.narrow {
 			return move{to: len(steps) - 1, why: whyGone}
@@ -135,13 +139,13 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 		return c.upwards(now, steps, at)
 	}
 	c.narrow = true
-	if !c.rose.IsZero() && now.Sub(c.rose) < trialTime || !c.probing.IsZero() {
+	if !c.rose.IsZero() && now.Sub(c.rose) < trialTime {
 		c.failed(now)
 	} else {
 		c.upAt = now.Add(max(firstWait, c.wait/2))
 	}
 	c.rose = time.Time{}
-	c.stopProbe()
+	c.stopProbe(now)
 	if at == 0 {
 		return move{to: 0}
 	}
@@ -149,8 +153,17 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 	return move{to: c.fitting(now, steps, at-1), why: why}
 }
 
+// disturbed reports whether the line has, or has had a moment ago, more on it than the layer.
+func (c *climb) disturbed(now time.Time) bool {
+	return !c.probing.IsZero() || now.Sub(c.probed) < afterProbe
+}
+
 // tooMuch says why the line does not take the step, if so.
 func (c *climb) tooMuch(now time.Time, s step) string {
+	if c.disturbed(now) {
+		c.lowSince = time.Time{}
+		return ""
+	}
 	low := c.known(now) && c.estimate < s.bits*roomBelow
 	switch {
 	case !low:
@@ -159,13 +172,16 @@ func (c *climb) tooMuch(now time.Time, s step) string {
 		c.lowSince, c.lowest = now, c.estimate
 	}
 	switch {
-	case c.full:
-		c.full = false
+	case now.Sub(c.full) < squeezeTime:
+		c.full = time.Time{}
 		return whyFull
 	case c.bad >= 2:
 		c.bad = 0
 		return whyLoss
-	case low && (now.Sub(c.squeezed) < squeezeTime || now.Sub(c.lowSince) >= lowTime):
+	case low && now.Sub(c.squeezed) < squeezeTime && c.squeezed.Sub(c.probed) > afterProbe:
+		return whyEstimate
+	case low && now.Sub(c.lowSince) >= lowTime:
+		c.squeezed = now
 		return whyEstimate
 	}
 	return ""
@@ -176,7 +192,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 	top := len(steps) - 1
 	switch {
 	case at == top:
-		c.stopProbe()
+		c.stopProbe(now)
 		return move{to: at}
 	case !c.narrow:
 		return move{to: top, why: whyLarger}
@@ -186,14 +202,14 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 	need := steps[at+1].bits * roomAbove
 	if !c.probing.IsZero() && !c.squeezed.Before(c.probing) {
 		c.failed(now)
-		c.stopProbe()
+		c.stopProbe(now)
 	}
 	if now.Before(c.upAt) || now.Sub(c.squeezed) < calmTime {
 		c.fitSince = time.Time{}
 		return move{to: at}
 	}
 	if c.known(now) && c.estimate >= need {
-		c.stopProbe()
+		c.stopProbe(now)
 		if c.fitSince.IsZero() {
 			c.fitSince = now
 		}
@@ -219,7 +235,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 		return c.rise(now, at+1, whyProbed)
 	case took >= probeMost:
 		c.failed(now)
-		c.stopProbe()
+		c.stopProbe(now)
 		return move{to: at}
 	}
 	beyond := max(0, need-steps[at].bits)
@@ -230,7 +246,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 }
 
 func (c *climb) rise(now time.Time, to int, why string) move {
-	c.stopProbe()
+	c.probing, c.probed = time.Time{}, time.Time{}
 	c.settled()
 	c.rose = now
 	return move{to: to, why: why}
@@ -243,7 +259,11 @@ func (c *climb) failed(now time.Time) {
 	c.wait = min(longestWait, 2*c.wait)
 }
 
-func (c *climb) stopProbe() { c.probing = time.Time{} }
+func (c *climb) stopProbe(now time.Time) {
+	if !c.probing.IsZero() {
+		c.probing, c.probed = time.Time{}, now
+	}
+}
 
 // fitting is the largest step up to most that the estimate allows; without one, most; if none fits, the smallest.
 func (c *climb) fitting(now time.Time, steps []step, most int) int {
