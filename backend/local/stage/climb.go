@@ -71,9 +71,10 @@ type climb struct {
 	probeReports int
 	probed       time.Time // when the newest probe ended that led to nothing
 
-	rose time.Time     // the newest move up on trial
-	wait time.Duration // after the next failure
-	upAt time.Time     // not up before
+	rose    time.Time     // the newest move up on trial
+	wait    time.Duration // after the next failure
+	upAt    time.Time     // not up before
+	probeAt time.Time     // no probe before
 }
 
 // step is a layer that is being sent. Steps are ordered from the smallest to the largest.
@@ -115,7 +116,9 @@ func (c *climb) lost(fraction float64, now time.Time) {
 func (c *climb) overflowed(now time.Time) { c.full, c.squeezed = now, now }
 
 // settled says that a move has happened: what was lost before counts no more.
-func (c *climb) settled() { c.bad, c.full, c.lowSince, c.fitSince = 0, time.Time{}, time.Time{}, time.Time{} }
+func (c *climb) settled() {
+	c.bad, c.full, c.lowSince, c.fitSince = 0, time.Time{}, time.Time{}, time.Time{}
+}
 
 func (c *climb) known(now time.Time) bool {
 	return c.estimate > 0 && now.Sub(c.estimatedAt) < estimateAge
@@ -141,8 +144,9 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 	c.narrow = true
 	if !c.rose.IsZero() && now.Sub(c.rose) < trialTime {
 		c.failed(now)
+		c.upAt = c.probeAt
 	} else {
-		c.upAt = now.Add(max(firstWait, c.wait/2))
+		c.upAt = now.Add(firstWait)
 	}
 	c.rose = time.Time{}
 	c.stopProbe(now)
@@ -219,6 +223,9 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 		return c.rise(now, at+1, whyRoom)
 	}
 	c.fitSince = time.Time{}
+	if now.Before(c.probeAt) {
+		return move{to: at}
+	}
 	if c.probing.IsZero() {
 		c.probing, c.probeBegan, c.probeReports = now, 0, 0
 		if c.known(now) {
@@ -252,10 +259,10 @@ func (c *climb) rise(now time.Time, to int, why string) move {
 	return move{to: to, why: why}
 }
 
-// failed makes the wait before the next attempt longer.
+// failed puts the next attempt off, longer each time.
 func (c *climb) failed(now time.Time) {
 	c.wait = min(longestWait, max(firstWait, c.wait))
-	c.upAt = now.Add(c.wait)
+	c.probeAt = now.Add(c.wait)
 	c.wait = min(longestWait, 2*c.wait)
 }
 

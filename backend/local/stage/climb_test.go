@@ -158,12 +158,10 @@ func TestUpOnlyWhenTheEstimateHasAllowedItForSeconds(t *testing.T) {
 	v.stay(30*time.Second, 1600e3, 0) // less than the margin
 	v.is(t, "too little", 0)
 	v.stay(time.Minute, 300e3, 0) // probes fail: the estimate does not climb
-	began := v.t
 	v.stay(2*time.Second, 1800e3, 0)
 	v.is(t, "too short", 0)
-	v.stay(time.Minute, 1800e3, 0)
-	v.is(t, "long enough", 1)
-	t.Logf("up after %v", v.t.Sub(began))
+	v.stay(6*time.Second, 1800e3, 0)
+	v.is(t, "long enough, however many probes have failed", 1)
 }
 
 func TestALayerThatIsSentNoMoreIsReplacedAtOnce(t *testing.T) {

@@ -389,7 +389,12 @@ func (s *testStage) subscribeBy(pc *webrtc.PeerConnection, stageID, participant,
 // next waits for one packet that fits.
 func (v *subscriber) next(t *testing.T, what string, fits func(*rtp.Packet) bool) *rtp.Packet {
 	t.Helper()
-	deadline := time.After(patience)
+	return v.nextWithin(t, patience, what, fits)
+}
+
+func (v *subscriber) nextWithin(t *testing.T, most time.Duration, what string, fits func(*rtp.Packet) bool) *rtp.Packet {
+	t.Helper()
+	deadline := time.After(most)
 	for {
 		select {
 		case p := <-v.packets:

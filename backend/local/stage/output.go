@@ -279,14 +279,19 @@ func (o *output) report(ntp uint64, timestamp uint32) {
 	if o.waiting.Load() {
 		return
 	}
+	o.counts.reportSent(ntp, time.Now())
+	_ = o.pc.WriteRTCP([]rtcp.Packet{o.senderReport(ntp, timestamp)}) // one that is lost is followed by the next
+}
+
+// senderReport says what a sender report of the stream says, in the output's numbers.
+func (o *output) senderReport(ntp uint64, timestamp uint32) *rtcp.SenderReport {
 	if r := o.route.Load(); r != nil {
 		timestamp += r.newest().ticks
 	}
-	o.counts.reportSent(ntp, time.Now())
-	_ = o.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // a report that is lost is followed by the next
+	return &rtcp.SenderReport{
 		SSRC: o.header.SSRC, NTPTime: ntp, RTPTime: timestamp,
 		PacketCount: o.packets.Load(), OctetCount: o.octets.Load(),
-	}})
+	}
 }
 
 // listen serves what a subscriber reports about this output, until its connection ends.
