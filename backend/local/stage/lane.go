@@ -171,10 +171,10 @@ func (j *job) do() {
 	b := j.to
 	switch {
 	case j.join != nil:
-		b.outputs = append(b.outputs, j.join)
-		j.join.place = b
+		b.take(j.join)
 		for _, early := range j.start {
 			j.join.send(early)
+			b.note(early)
 		}
 	case j.report != nil:
 		for _, o := range b.outputs {

@@ -180,6 +180,7 @@ func (o *output) send(b burst) bool {
 				return true // sound goes on with the next packet
 			}
 			o.waiting.Store(true)
+			o.line.overflowed(time.Now())
 			return false
 		}
 	}
@@ -200,7 +201,6 @@ func (o *output) dropped() {
 	o.counts.drops.Add(1)
 	o.current().counts.drops.Add(1)
 	now := time.Now()
-	o.line.overflowed(now)
 	o.counts.mu.Lock()
 	say := now.Sub(o.counts.said) >= sayInterval
 	if say {

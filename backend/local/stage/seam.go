@@ -133,11 +133,19 @@ func (b *branch) admit(key burst) {
 		o.join(b, key)
 		from.outputs = without(from.outputs, o)
 		from.stream.shrink(from)
-		b.outputs = append(b.outputs, o)
-		o.place = b
+		b.take(o)
 	}
 	clear(b.comers)
 	b.comers = b.comers[:0]
+}
+
+// take has an output be on the branch.
+func (b *branch) take(o *output) {
+	if len(b.outputs) == 0 {
+		b.newest = nil // of long ago
+	}
+	b.outputs = append(b.outputs, o)
+	o.place = b
 }
 
 // note remembers the newest packet that the outputs were given.

@@ -220,6 +220,21 @@ func TestOneWhoLeavesWhileItIsMovedIsGone(t *testing.T) {
 	}
 }
 
+func TestOneThatHasBeenSentOnlyWhatIsKeptIsMovedWithoutAGap(t *testing.T) {
+	s := newSeamed(t)
+	s.feed(s.small, 1001, 93_000, false)
+	w := &keptWriter{}
+	late := outputOn(s.lane, s.large.s, w) // is sent 65530, which is kept
+	late.start()
+	s.run()
+	s.small.s.try(late)
+	s.run()
+	s.feed(s.small, 1002, 96_000, true)
+	if got := numbers(w.take()); !slices.Equal(got, []uint16{65530, 65531}) {
+		t.Errorf("sent %v", got)
+	}
+}
+
 func TestAMoveThatIsTakenBackChangesNothing(t *testing.T) {
 	s := newSeamed(t)
 	s.moveTo(s.large)

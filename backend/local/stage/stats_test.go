@@ -139,7 +139,13 @@ func FuzzReceiverFeedback(f *testing.F) {
 		o.writer = &countingWriter{room: 1 << 30}
 		o.header.SSRC = 1
 		o.heed(raw)
+		o.ladder = newLadder(nil) // and once more as one that has been moved
+		other := newStream(webrtc.RTPCodecTypeVideo, nil)
+		other.ring.put(&packet{sequence: 7, payload: []byte{1}})
+		o.route.Store(&route{seams: []seam{{stream: s, in: 65535, out: 65535, count: 1}, {stream: other, in: 7, out: 2}}})
+		o.heed(raw)
 		o.stats(time.Now())
+		other.idle()
 		s.idle()
 	})
 }
