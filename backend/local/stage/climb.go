@@ -26,7 +26,8 @@ const (
 
 	// fitTime is how long an estimate must allow the next layer.
 	fitTime = 3 * time.Second
-	// calmTime must have passed since the newest sign of a narrow line.
+	// calmTime must have passed since the newest sign of a narrow line, and before a layer that was gone up to is probed
+	// beyond.
 	calmTime = 5 * time.Second
 	// A probe lasts probeTime, and is given up after probeMost if it says neither yes nor no.
 	probeTime, probeMost = 2 * time.Second, 5 * time.Second
@@ -34,10 +35,11 @@ const (
 	afterProbe = 2 * time.Second
 	// probeClimbs is how much an estimate climbs in a probe that goes well.
 	probeClimbs = 1.04
-	// trialTime is how long a layer must be borne. What fails sooner doubles the wait before the next attempt.
-	trialTime = 15 * time.Second
+	// trialTime is how long a layer must be borne. What fails sooner doubles the wait before the next attempt, and what is
+	// borne for provenTime ends that.
+	trialTime, provenTime = 15 * time.Second, time.Minute
 	// The wait after a failure, at first and at most.
-	firstWait, longestWait = 5 * time.Second, time.Minute
+	firstWait, longestWait = 5 * time.Second, 30 * time.Second
 	// forgiveTime without any sign of a narrow line makes a line as good as one never doubted.
 	forgiveTime = 3 * time.Minute
 )
@@ -71,10 +73,9 @@ type climb struct {
 	probeReports int
 	probed       time.Time // when the newest probe ended that led to nothing
 
-	rose    time.Time     // the newest move up on trial
-	wait    time.Duration // after the next failure
-	upAt    time.Time     // not up before
-	probeAt time.Time     // no probe before
+	rose   time.Time // the newest move up on trial
+	trials backoff   // not up before
+	probes backoff   // no probe before
 }
 
 // step is a layer that is being sent. Steps are ordered from the smallest to the largest.
@@ -135,7 +136,10 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 		return move{to: c.fitting(now, steps, len(steps)-1), why: whyGone}
 	}
 	if c.narrow && now.Sub(c.squeezed) > forgiveTime {
-		c.narrow, c.wait = false, 0
+		c.narrow, c.trials, c.probes = false, backoff{}, backoff{}
+	}
+	if !c.rose.IsZero() && now.Sub(c.rose) > provenTime {
+		c.trials.wait = 0
 	}
 	why := c.tooMuch(now, steps[at])
 	if why == "" {
@@ -143,10 +147,9 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 	}
 	c.narrow = true
 	if !c.rose.IsZero() && now.Sub(c.rose) < trialTime {
-		c.failed(now)
-		c.upAt = c.probeAt
+		c.trials.failed(now)
 	} else {
-		c.upAt = now.Add(firstWait)
+		c.trials.until = now.Add(firstWait)
 	}
 	c.rose = time.Time{}
 	c.stopProbe(now)
@@ -205,10 +208,10 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 	}
 	need := steps[at+1].bits * roomAbove
 	if !c.probing.IsZero() && !c.squeezed.Before(c.probing) {
-		c.failed(now)
+		c.probes.failed(now)
 		c.stopProbe(now)
 	}
-	if now.Before(c.upAt) || now.Sub(c.squeezed) < calmTime {
+	if now.Before(c.trials.until) || now.Sub(c.squeezed) < calmTime {
 		c.fitSince = time.Time{}
 		return move{to: at}
 	}
@@ -223,7 +226,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 		return c.rise(now, at+1, whyRoom)
 	}
 	c.fitSince = time.Time{}
-	if now.Before(c.probeAt) {
+	if now.Before(c.probes.until) || now.Sub(c.rose) < calmTime {
 		return move{to: at}
 	}
 	if c.probing.IsZero() {
@@ -241,7 +244,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 	case took >= probeTime && well:
 		return c.rise(now, at+1, whyProbed)
 	case took >= probeMost:
-		c.failed(now)
+		c.probes.failed(now)
 		c.stopProbe(now)
 		return move{to: at}
 	}
@@ -253,17 +256,22 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 }
 
 func (c *climb) rise(now time.Time, to int, why string) move {
-	c.probing, c.probed = time.Time{}, time.Time{}
+	c.probing, c.probed, c.probes = time.Time{}, time.Time{}, backoff{}
 	c.settled()
 	c.rose = now
 	return move{to: to, why: why}
 }
 
-// failed puts the next attempt off, longer each time.
-func (c *climb) failed(now time.Time) {
-	c.wait = min(longestWait, max(firstWait, c.wait))
-	c.probeAt = now.Add(c.wait)
-	c.wait = min(longestWait, 2*c.wait)
+// backoff puts attempts off, longer after each failure.
+type backoff struct {
+	until time.Time
+	wait  time.Duration // after the next failure
+}
+
+func (b *backoff) failed(now time.Time) {
+	b.wait = min(longestWait, max(firstWait, b.wait))
+	b.until = now.Add(b.wait)
+	b.wait *= 2
 }
 
 func (c *climb) stopProbe(now time.Time) {
