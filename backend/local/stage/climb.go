@@ -8,6 +8,9 @@ const (
 	// roomBelow is what a layer that is being shown may lack of its bitrate in the estimate: a browser that finds its
 	// line too narrow estimates 0.85 of it, and bitrates are means over a second.
 	roomBelow = 0.95
+	// farBelow is too little whatever comes. Between the two a fall may be a mistake of a busy computer: then the
+	// estimate climbs.
+	farBelow = 0.75
 	// roomAbove is what the estimate must have beyond the bitrate of a layer to go up to.
 	roomAbove = 1.15
 	// A browser's estimate climbs by 4 to 8 per cent a second while nothing is wrong, and falls by 15 or more.
@@ -29,8 +32,10 @@ const (
 	// calmTime must have passed since the newest sign of a narrow line, and before a layer that was gone up to is probed
 	// beyond.
 	calmTime = 5 * time.Second
-	// A probe lasts probeTime, and is given up after probeMost if it says neither yes nor no.
-	probeTime, probeMost = 2 * time.Second, 5 * time.Second
+	// A probe lasts probeTime, and is given up after probeMost if it says neither yes nor no. It grows for probeGrows: what
+	// comes at once looks like a line that has become slower, and a line that does not take half is spared the rest.
+	probeTime, probeMost = 3 * time.Second, 6 * time.Second
+	probeGrows           = 1500 * time.Millisecond
 	// afterProbe is how long what is reported may still be the probe's doing: no reason to leave a layer.
 	afterProbe = 2 * time.Second
 	// probeClimbs is how much an estimate climbs in a probe that goes well.
@@ -185,7 +190,7 @@ func (c *climb) tooMuch(now time.Time, s step) string {
 	case c.bad >= 2:
 		c.bad = 0
 		return whyLoss
-	case low && now.Sub(c.squeezed) < squeezeTime && c.squeezed.Sub(c.probed) > afterProbe:
+	case c.estimate < s.bits*farBelow && low && now.Sub(c.squeezed) < squeezeTime && c.squeezed.Sub(c.probed) > afterProbe:
 		return whyEstimate
 	case low && now.Sub(c.lowSince) >= lowTime:
 		c.squeezed = now
@@ -249,10 +254,7 @@ func (c *climb) upwards(now time.Time, steps []step, at int) move {
 		return move{to: at}
 	}
 	beyond := max(0, need-steps[at].bits)
-	if took < probeTime/4 {
-		beyond /= 2 // a line that does not take half is spared the rest
-	}
-	return move{to: at, probe: beyond}
+	return move{to: at, probe: beyond * min(1, (took+lookInterval).Seconds()/probeGrows.Seconds())}
 }
 
 func (c *climb) rise(now time.Time, to int, why string) move {

@@ -97,6 +97,7 @@ func TestALayerThatDoesNotFitIsLeftAtOnce(t *testing.T) {
 	}{
 		{"an estimate that falls below it", func(v *viewing) { v.estimated(700e3, v.t) }, lookInterval, 1},
 		{"an estimate that falls below the next, too", func(v *viewing) { v.estimated(300e3, v.t) }, lookInterval, 0},
+		{"one that falls far enough, if not for the next", func(v *viewing) { v.estimated(1100e3, v.t) }, lookInterval, 1},
 		{"an estimate below everything", func(v *viewing) { v.estimated(50e3, v.t) }, lookInterval, 0},
 		{"a queue that is full", func(v *viewing) { v.overflowed(v.t) }, lookInterval, 1},
 		{"one report of a fifth lost", func(v *viewing) { v.lost(0.2, v.t) }, lookInterval, 1},
@@ -124,6 +125,12 @@ func TestWhatIsNoTroubleMovesNobody(t *testing.T) {
 			}
 		}},
 		{"an estimate that falls, but not below the layer", func(v *viewing) { v.stay(time.Second, 3000e3, 0); v.stay(10*time.Second, 1600e3, 0) }},
+		{"an estimate that falls a little below it, and climbs", func(v *viewing) {
+			v.stay(time.Second, 2000e3, 0)
+			for bits := 1250e3; bits < 3000e3; bits *= 1.06 {
+				v.stay(time.Second, bits, 0)
+			}
+		}},
 		{"a report now and then of some loss", func(v *viewing) {
 			for range 10 {
 				v.lost(0.12, v.t)

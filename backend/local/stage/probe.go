@@ -110,6 +110,7 @@ func (o *output) pad(header *rtp.Header, after burst) {
 	s := r.newest()
 	count := last.sequence + 1 - s.in
 	next := seam{stream: s.stream, in: s.in + count, out: s.out + count, ticks: s.ticks}
+	stampTime(o.timed.stamp[:], time.Now()) // the header shows it
 	header.Padding, header.Marker, header.Timestamp = true, false, last.timestamp+s.ticks
 	for range n {
 		header.SequenceNumber = next.out
