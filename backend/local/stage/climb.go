@@ -22,9 +22,9 @@ const (
 	lowTime = 2 * time.Second
 	// estimateAge is how long an estimate counts. Browsers repeat theirs with each report.
 	estimateAge = 10 * time.Second
-	// heavyLoss in two reports in a row, or twice as much in one, is a narrow line even if there is no estimate;
-	// lightLoss ends a probe. (RFC 8836 asks for a reaction to loss; 10 % is the bound of Google's controller,
-	// draft-ietf-rmcat-gcc-02 section 6.)
+	// heavyLoss in two reports in a row, or twice as much in one, is a narrow line even if there is no estimate: the bound
+	// beyond which Google's controller sends less (draft-ietf-rmcat-gcc-02 section 6). lightLoss, below which that one
+	// sends more, ends a probe without an estimate.
 	heavyLoss, lightLoss = 0.10, 0.02
 
 	// fitTime is how long an estimate must allow the next layer.
@@ -113,7 +113,7 @@ func (c *climb) lost(fraction float64, now time.Time) {
 	default:
 		c.bad = 0
 	}
-	if fraction >= heavyLoss || !c.probing.IsZero() && fraction >= lightLoss {
+	if fraction >= heavyLoss || !c.probing.IsZero() && c.probeBegan == 0 && fraction >= lightLoss {
 		c.squeezed = now
 	}
 }

@@ -36,6 +36,12 @@ func TestWhatHappensOnAStageCanBeMeasured(t *testing.T) {
 	v.next(t, "the packet again", func(p *rtp.Packet) bool { return p.SequenceNumber == lost.SequenceNumber })
 
 	stats := s.server.Stats()
+	for deadline := time.Now().Add(patience); ; stats = s.server.Stats() { // the packet is there before it is counted
+		if got := stats.Stages[0].Feeds[0].Viewers[0].Video; got.Resent > 0 && got.KeyFrameWishes > 0 || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	feed := stats.Stages[0].Feeds[0]
 	video, viewer := feed.Video, feed.Viewers[0]
 	if stats.Stages[0].ID != "st" || feed.Participant != "game" || !feed.Publishing || viewer.Participant != "viewer" || !viewer.Connected || viewer.Transport != "udp" {
