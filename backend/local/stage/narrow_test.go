@@ -24,9 +24,7 @@ type narrowLine struct {
 	work    sync.WaitGroup
 }
 
-const lineQueue = 100 * time.Millisecond
-
-// newNarrowLine leads to the stage's media port in an answer, and returns the answer that leads to it.
+// newNarrowLine makes one that leads nowhere until through or lead says where.
 func newNarrowLine(t *testing.T, bits int64) *narrowLine {
 	t.Helper()
 	near, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -47,6 +45,9 @@ func newNarrowLine(t *testing.T, bits int64) *narrowLine {
 
 var candidatePort = regexp.MustCompile(`(a=candidate:\S+ \d udp \d+ 127\.0\.0\.1 )(\d+)`)
 
+// lineQueue is more than one frame, and less than anybody would wait for.
+const lineQueue = 100 * time.Millisecond
+
 // through opens the line to the port that the answer names, and puts the line's own there.
 func (l *narrowLine) through(t *testing.T, answer string) string {
 	t.Helper()
@@ -61,6 +62,7 @@ func (l *narrowLine) through(t *testing.T, answer string) string {
 
 func (l *narrowLine) port() int { return l.near.LocalAddr().(*net.UDPAddr).Port }
 
+// lead opens the line to a port of the stage.
 func (l *narrowLine) lead(t *testing.T, port int) {
 	t.Helper()
 	var err error
