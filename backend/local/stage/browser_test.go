@@ -187,12 +187,12 @@ func TestARealBrowserGoesOnOverTCPAndAfterAMove(t *testing.T) {
 	}
 }
 
-func openChromium(t *testing.T, url string) {
+func openChromium(t *testing.T, url string, flags ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	browser := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+	browser := exec.CommandContext(ctx, "chromium", append(flags, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 		"--user-data-dir="+t.TempDir(), "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection",
-		"--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0", url)
+		"--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0", url)...)
 	browser.WaitDelay = 5 * time.Second
 	if err := browser.Start(); err != nil {
 		t.Fatal(err)

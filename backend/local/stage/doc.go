@@ -19,7 +19,15 @@
 //     the log says so.
 //   - Paced: nobody is sent more than 32 packets in 4 ms, so that a key frame does not overrun the queue where a
 //     viewer's line gets narrow. What is more waits, in order, and everybody has a turn before anybody's second.
-//   - Coalesced: key frame requests. The publisher gets at most one in 500 ms, however many ask, and a
+//   - A publisher may send up to three encodings of its picture at once (simulcast). Each of these layers has all that a
+//     stream has: a ring, a newest key frame, requests of its own. A subscriber is given one layer, the largest that its
+//     line takes, and is moved with a key frame of the other layer, within one RTP stream: sequence numbers go on,
+//     timestamps keep the distance of the pictures, and what it misses from before is still sent again. What its line
+//     takes is what it says itself (REMB, measured by the send times in the packets; else what it reports lost, or what
+//     its queue did not take). Down goes at once, up only when the estimate has allowed it for seconds or a probe with
+//     padding went well; what fails is tried again later and later. A layer that is silent for a second is replaced
+//     for all who had it. With one layer none of this takes part.
+//   - Coalesced: key frame requests. The publisher gets at most one in 500 ms for a layer, however many ask, and a
 //     subscriber with a bad line causes no more than one in four seconds: key frames cost the others.
 //   - A subscriber outlives its publisher. When the same participant publishes again, sequence numbers and
 //     timestamps go on where the old stream stopped, beginning with a key frame, so a decoder never
@@ -31,7 +39,7 @@
 // The package must not know of the AWS control API, of people or of sessions of play: a token that
 // Config.Verify accepts is all it asks for, and what happens is told to Config.Observer.
 //
-// Locks, in the order they may be taken: session.ice; Server.mu; stream.order, then lane.mu; stream.mu;
-// keyFrameGate.mu, throttle.mu, deliveryCounts.mu, pace.mu. None but session.ice, which lets one PATCH of a
+// Locks, in the order they may be taken: session.ice; Server.mu; ladder.mu; stream.order, then lane.mu; stream.mu;
+// keyFrameGate.mu, throttle.mu, deliveryCounts.mu, pace.mu, line.mu. None but session.ice, which lets one PATCH of a
 // session follow the other, is held over network input or output.
 package stage

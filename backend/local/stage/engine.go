@@ -67,6 +67,12 @@ func newEngine(cfg Config) (*engine, error) {
 		return nil, fmt.Errorf("preparing subscriber connections: %w", err)
 	}
 
+	// Written into packets of publishers with several layers only: browsers measure their line by it.
+	extension.URI = sendTimeURI
+	if err := subscriberMedia.RegisterHeaderExtension(extension, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, fmt.Errorf("preparing subscriber connections: %w", err)
+	}
+
 	if e.network, err = stdnet.NewNet(); err != nil {
 		return nil, fmt.Errorf("looking at the network's interfaces: %w", err)
 	}
@@ -199,7 +205,7 @@ func negotiate(ctx context.Context, pc *webrtc.PeerConnection, offered string) (
 // answer uses the numbers of the offer anyway.
 func mediaEngine() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
-	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: "goog-remb"}}
 	for i, profile := range videoProfiles {
 		codec := webrtc.RTPCodecParameters{
 			RTPCodecCapability: webrtc.RTPCodecCapability{

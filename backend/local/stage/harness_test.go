@@ -219,6 +219,12 @@ func gatheredOffer(t *testing.T, pc *webrtc.PeerConnection) string {
 // connect runs the HTTP exchange and returns the session's address.
 func (s *testStage) connect(pc *webrtc.PeerConnection, url, token string) string {
 	s.t.Helper()
+	return s.connectBy(pc, url, token, func(answer string) string { return answer })
+}
+
+// connectBy lets a test change the answer.
+func (s *testStage) connectBy(pc *webrtc.PeerConnection, url, token string, change func(string) string) string {
+	s.t.Helper()
 	response := s.request(http.MethodPost, url, token, gatheredOffer(s.t, pc))
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -227,7 +233,7 @@ func (s *testStage) connect(pc *webrtc.PeerConnection, url, token string) string
 	if response.StatusCode != http.StatusCreated {
 		s.t.Fatalf("%s: %s: %s", url, response.Status, answer)
 	}
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}); err != nil {
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: change(string(answer))}); err != nil {
 		s.t.Fatal(err)
 	}
 	return response.Header.Get("Location")
@@ -347,7 +353,13 @@ type subscriber struct {
 
 func (s *testStage) subscribe(stageID, participant, token string) *subscriber {
 	s.t.Helper()
-	v := &subscriber{pc: newClient(s.t), packets: make(chan *rtp.Packet, 4096)}
+	return s.subscribeBy(newClient(s.t), stageID, participant, token, func(answer string) string { return answer })
+}
+
+// subscribeBy subscribes over a given connection, with a change to the answer.
+func (s *testStage) subscribeBy(pc *webrtc.PeerConnection, stageID, participant, token string, change func(string) string) *subscriber {
+	s.t.Helper()
+	v := &subscriber{pc: pc, packets: make(chan *rtp.Packet, 4096)}
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		if _, err := v.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 			s.t.Fatal(err)
@@ -370,14 +382,19 @@ func (s *testStage) subscribe(stageID, participant, token string) *subscriber {
 			}
 		}
 	})
-	v.location = s.connect(v.pc, s.url+"/"+stageID+"/subscribe/"+participant, token)
+	v.location = s.connectBy(v.pc, s.url+"/"+stageID+"/subscribe/"+participant, token, change)
 	return v
 }
 
 // next waits for one packet that fits.
 func (v *subscriber) next(t *testing.T, what string, fits func(*rtp.Packet) bool) *rtp.Packet {
 	t.Helper()
-	deadline := time.After(patience)
+	return v.nextWithin(t, patience, what, fits)
+}
+
+func (v *subscriber) nextWithin(t *testing.T, most time.Duration, what string, fits func(*rtp.Packet) bool) *rtp.Packet {
+	t.Helper()
+	deadline := time.After(most)
 	for {
 		select {
 		case p := <-v.packets:

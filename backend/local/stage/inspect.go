@@ -15,13 +15,24 @@ type violation struct {
 
 // inspector holds a publisher's video against what IVS accepts. One goroutine uses it.
 type inspector struct {
-	seen   []byte // the newest parameter set that passed; encoders repeat it with each key frame
-	pixels int    // of it
+	seen          []byte // the newest parameter set that passed; encoders repeat it with each key frame
+	width, height int    // of it
+	blind         int    // slices of key frames before the first parameter set
 }
+
+// maxBlind is how many slices of key frames may come before the parameter set that says how to read them: the packet
+// that holds it may be lost, a few times. A publisher that sends none at all (because it is in the offer, as
+// sprop-parameter-sets) shows nobody anything, and tells no size to hold against the limits.
+const maxBlind = 20
 
 func (i *inspector) check(g glance) *violation {
 	if g.bSlice {
 		return &violation{BFramePresent, "the video has B-frames; turn them off in the encoder"}
+	}
+	if g.keyFrame && g.sps == nil && i.seen == nil {
+		if i.blind++; i.blind > maxBlind {
+			return &violation{InvalidVideoCodec, "the video has no parameter sets; send SPS and PPS with each key frame"}
+		}
 	}
 	if g.sps == nil || bytes.Equal(g.sps, i.seen) {
 		return nil
@@ -35,7 +46,7 @@ func (i *inspector) check(g glance) *violation {
 	case set.width*set.height > MaxPixels:
 		return &violation{ResolutionExceeded, fmt.Sprintf("%dx%d is more than 1280x720", set.width, set.height)}
 	}
-	i.seen, i.pixels = bytes.Clone(g.sps), set.width*set.height
+	i.seen, i.width, i.height = bytes.Clone(g.sps), set.width, set.height
 	return nil
 }
 

@@ -61,6 +61,7 @@ type job struct {
 	join   *output
 	start  []burst // what join is sent at once
 	leave  *output
+	try    *output // comes from another layer with the next key frame
 }
 
 // clockPair says which moment of the publisher's clock an RTP time stands for.
@@ -73,8 +74,10 @@ type clockPair struct {
 type branch struct {
 	stream   *stream
 	lane     *lane
-	outputs  []*output // of the lane's goroutine alone
-	size     int       // outputs, as of the newest job; guarded by stream.order
+	outputs  []*output // this and the next two are of the lane's goroutine alone
+	comers   []*output // that are to come with the next key frame
+	newest   *packet   // that was given to the outputs
+	size     int       // outputs and comers, or a few more; guarded by stream.order
 	skipping bool      // until the next key frame; guarded by lane.mu
 }
 
@@ -215,31 +218,31 @@ func (j *job) do(now time.Time) {
 	b := j.to
 	switch {
 	case j.join != nil:
-		b.outputs = append(b.outputs, j.join)
+		b.take(j.join)
 		for _, early := range j.start {
 			j.join.send(early, now)
+			b.note(early)
 		}
 	case j.report != nil:
 		for _, o := range b.outputs {
 			o.report(j.report.ntp, j.report.rtp)
 		}
 	case j.leave != nil:
-		for i, o := range b.outputs {
-			if o == j.leave {
-				o.backlog.clear()
-				last := len(b.outputs) - 1
-				b.outputs[i], b.outputs[last] = b.outputs[last], nil
-				b.outputs = b.outputs[:last]
-				break
-			}
-		}
+		j.leave.backlog.clear()
+		j.leave.unplace()
+	case j.try != nil:
+		b.try(j.try)
 	default:
+		if j.burst.keyFrame && len(b.comers) > 0 {
+			b.admit(j.burst)
+		}
 		// All packets of a turn to one, then the next: a receiver is woken once, and the packets leave as one datagram.
 		for _, o := range b.outputs {
 			if !o.send(j.burst, now) {
 				o.wish()
 			}
 		}
+		b.note(j.burst)
 	}
 }
 

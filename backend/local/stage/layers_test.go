@@ -2,140 +2,379 @@ package stage
 
 import (
 	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
+	rtcpreport "github.com/pion/interceptor/pkg/report"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 )
 
-func TestTheLargestLayerThatIsSentIsShown(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	var l layers
-	small, _ := l.add(&source{})
-	large, first := l.add(&source{})
-	if first {
-		t.Fatal("two are first")
+// layered publishes encodings of one picture at once, each with key frames of its own when it is asked for one.
+type layered struct {
+	pc     *webrtc.PeerConnection
+	silent []atomic.Bool // by layer
+	asked  []atomic.Int64
+	stop   chan struct{}
+	work   sync.WaitGroup
+}
+
+// encoding is one of them, at 30 frames a second.
+type encoding struct {
+	rid string
+	picture
+}
+
+var (
+	smallLayer = encoding{"l", picture{sps: makeSPS(66, 320, 180), bytes: 500}}   // 120 kbit/s
+	largeLayer = encoding{"h", picture{sps: makeSPS(66, 1280, 720), bytes: 2500}} // 600 kbit/s
+)
+
+func (s *testStage) publishLayers(participant, token string, encodings ...encoding) *layered {
+	s.t.Helper()
+	p := &layered{pc: newClient(s.t), silent: make([]atomic.Bool, len(encodings)), asked: make([]atomic.Int64, len(encodings)), stop: make(chan struct{})}
+	codec := webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
+		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
 	}
-	if before, _ := l.hear(small, 100, true, now); before != nil {
-		t.Error("the first took over from itself")
+	var transceiver *webrtc.RTPTransceiver
+	var tracks []*webrtc.TrackLocalStaticRTP
+	for i, e := range encodings {
+		track, err := webrtc.NewTrackLocalStaticRTP(codec, "video", "game", webrtc.WithRTPStreamID(e.rid))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		tracks = append(tracks, track)
+		if i == 0 {
+			transceiver, err = p.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		} else {
+			err = transceiver.Sender().AddEncoding(track)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
 	}
-	if before, ask := l.hear(large, 0, false, now); before != nil || ask {
-		t.Error("a layer of unknown size took over")
+	s.connect(p.pc, s.url+"/st/publish/"+participant, token)
+	ids := map[string]uint8{}
+	for _, e := range transceiver.Sender().GetParameters().HeaderExtensions {
+		ids[e.URI] = uint8(e.ID) //nolint:gosec // a test
 	}
-	if before, _ := l.hear(large, 400, true, now); before != small.src {
-		t.Error("the larger did not take over with its key frame")
+	for i, e := range encodings {
+		wanted := make(chan struct{}, 1)
+		wanted <- struct{}{}
+		p.work.Go(func() {
+			for {
+				packets, _, err := transceiver.Sender().ReadSimulcastRTCP(e.rid)
+				if err != nil {
+					return
+				}
+				for _, packet := range packets {
+					if _, ok := packet.(*rtcp.PictureLossIndication); ok {
+						p.asked[i].Add(1)
+						select {
+						case wanted <- struct{}{}:
+						default:
+						}
+					}
+				}
+			}
+		})
+		p.work.Go(func() {
+			packetizer := rtp.NewPacketizer(1100, 0, 0, &codecs.H264Payloader{}, rtp.NewFixedSequencer(uint16(rand.Uint32())), 90_000) //nolint:gosec // a test
+			ticker := time.NewTicker(frameTime)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-p.stop:
+					return
+				case <-ticker.C:
+				}
+				if p.silent[i].Load() {
+					continue
+				}
+				frame := accessUnit(slice(0x61, 0x98, e.bytes))
+				select {
+				case <-wanted:
+					frame = accessUnit(e.sps, []byte{0x68, 0xce, 0x3c, 0x80}, slice(0x65, 0x88, e.bytes))
+				default:
+				}
+				for _, packet := range packetizer.Packetize(frame, 3000) {
+					_ = packet.SetExtension(ids["urn:ietf:params:rtp-hdrext:sdes:mid"], []byte(transceiver.Mid()))
+					_ = packet.SetExtension(ids["urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"], []byte(e.rid))
+					_ = tracks[i].WriteRTP(packet)
+				}
+			}
+		})
 	}
-	if before, ask := l.hear(small, 100, true, now.Add(layerGone)); before != nil || ask {
-		t.Error("the smaller took over while the larger is sent")
+	s.t.Cleanup(p.close)
+	return p
+}
+
+func (p *layered) close() {
+	select {
+	case <-p.stop:
+		return
+	default:
 	}
-	now = now.Add(2 * layerGone)
-	if before, ask := l.hear(small, 0, false, now); before != nil || !ask {
-		t.Error("no key frame is asked for when the larger has gone")
+	close(p.stop)
+	_ = p.pc.GracefulClose()
+	p.work.Wait()
+}
+
+// width fits the key frames of a picture so wide.
+func width(want int) func(*rtp.Packet) bool {
+	return func(p *rtp.Packet) bool {
+		set, err := parseSPS(look(p.Payload).sps)
+		return err == nil && set.width == want
 	}
-	if _, ask := l.hear(small, 0, false, now); ask {
-		t.Error("asked again at once")
+}
+
+// continuous wraps what a test waits for: not a number is missing on the way, and timestamps grow.
+func continuous(t *testing.T, from *rtp.Packet, fits func(*rtp.Packet) bool) func(*rtp.Packet) bool {
+	last := *from
+	return func(p *rtp.Packet) bool {
+		if p.SequenceNumber != last.SequenceNumber+1 || int32(p.Timestamp-last.Timestamp) < 0 || p.SSRC != last.SSRC { //nolint:gosec // wraps
+			t.Errorf("packet %d at %d follows %d at %d", p.SequenceNumber, p.Timestamp, last.SequenceNumber, last.Timestamp)
+		}
+		last = *p
+		return fits(p)
 	}
-	if before, _ := l.hear(small, 100, true, now); before != large.src {
-		t.Error("the smaller did not take over from the one that has gone")
+}
+
+// awaitLayers waits until the stage has a key frame of each layer.
+func (s *testStage) awaitLayers(n int) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		known := 0
+		for _, stage := range s.server.Stats().Stages {
+			for _, l := range stage.Feeds[0].Layers {
+				if l.Sent && l.Width > 0 {
+					known++
+				}
+			}
+		}
+		if known == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d of %d layers are known", known, n)
+		}
 	}
-	if before, _ := l.hear(large, 400, true, now); before != small.src {
-		t.Error("the larger did not come back")
+}
+
+// viewerOf is what the stage says about a viewer.
+func (s *testStage) viewerOf(name string) DeliveryStats {
+	for _, v := range s.server.Stats().Stages[0].Feeds[0].Viewers {
+		if v.Participant == name {
+			return v.Video
+		}
 	}
-	l.add(&source{})
-	if n, _ := l.add(&source{}); n != nil {
-		t.Error("more layers than a browser sends")
+	return DeliveryStats{}
+}
+
+func (v *subscriber) write(t *testing.T, packets ...rtcp.Packet) {
+	t.Helper()
+	if err := v.pc.WriteRTCP(packets); err != nil {
+		t.Fatal(err)
 	}
+}
+
+// undisturbed checks what a viewer who is never to be disturbed receives, until it is stopped.
+func undisturbed(t *testing.T, v *subscriber, first *rtp.Packet) (stop func()) {
+	done := make(chan struct{})
+	var work sync.WaitGroup
+	check := continuous(t, first, func(p *rtp.Packet) bool {
+		if set, err := parseSPS(look(p.Payload).sps); err == nil && set.width != 1280 {
+			t.Errorf("a viewer with a good line was given %d pixels of width", set.width)
+		}
+		return false
+	})
+	work.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case p := <-v.packets:
+				check(p)
+			}
+		}
+	})
+	return func() { close(done); work.Wait() }
 }
 
 func TestABrowsersSimulcastIsShownAtItsBest(t *testing.T) {
 	t.Parallel()
 	s := newTestStage(t)
-	pc := newClient(t)
-	codec := webrtc.RTPCodecCapability{
-		MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
-		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+	p := s.publishLayers("game", s.invite("st", "game", "publish"), smallLayer, largeLayer)
+	s.awaitEvent(PublishStarted, "game", 1)
+	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
+	large := v.next(t, "the large layer", width(1280))
+	p.silent[1].Store(true)
+	last := v.next(t, "the small layer, when the large one is sent no more", continuous(t, large, width(320)))
+	p.silent[1].Store(false)
+	v.next(t, "the large layer again", continuous(t, last, width(1280)))
+}
+
+func TestAnEstimateChoosesTheLayerOfItsViewerAlone(t *testing.T) {
+	t.Parallel()
+	s := newTestStage(t)
+	p := s.publishLayers("game", s.invite("st", "game", "publish"), smallLayer, largeLayer)
+	s.awaitLayers(2)
+	other := s.subscribe("st", "game", s.invite("st", "other", "subscribe"))
+	stop := undisturbed(t, other, other.next(t, "the large layer", width(1280)))
+	defer stop()
+	moved := s.viewerOf("other").Switches
+	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
+	first := v.next(t, "the large layer", width(1280))
+	estimate := func(bits float32) {
+		v.write(t, &rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: bits, SSRCs: []uint32{first.SSRC}})
 	}
-	var tracks []*webrtc.TrackLocalStaticRTP
-	for _, rid := range []string{"l", "h"} {
-		track, err := webrtc.NewTrackLocalStaticRTP(codec, "video", "game", webrtc.WithRTPStreamID(rid))
-		if err != nil {
-			t.Fatal(err)
+	until := time.Now().Add(paceTime + 500*time.Millisecond) // the stage has measured its layers
+	estimate(2e6)
+	all := []rtp.Packet{*first}
+	keep := func(fits func(*rtp.Packet) bool) func(*rtp.Packet) bool {
+		return continuous(t, &all[len(all)-1], func(p *rtp.Packet) bool { all = append(all, *p); return fits(p) })
+	}
+	v.next(t, "a moment of it", keep(func(*rtp.Packet) bool { return time.Now().After(until) }))
+	estimate(300e3)
+	told := time.Now()
+	small := v.next(t, "the small layer", keep(width(320)))
+	t.Logf("the small layer %v after the estimate", time.Since(told).Round(time.Millisecond))
+	v.next(t, "a little of it", keep(func(p *rtp.Packet) bool { return p.SequenceNumber-small.SequenceNumber > 10 }))
+
+	// Ask again for what is before, at and behind the seam.
+	var missing []uint16
+	before := make(map[uint16]rtp.Packet)
+	for _, p := range all[len(all)-25:] {
+		missing = append(missing, p.SequenceNumber)
+		before[p.SequenceNumber] = p
+	}
+	v.write(t, &rtcp.TransportLayerNack{MediaSSRC: small.SSRC, Nacks: rtcp.NackPairsFromSequenceNumbers(missing)})
+	v.next(t, "what was missing on both sides of the seam", func(p *rtp.Packet) bool {
+		if was, ok := before[p.SequenceNumber]; ok {
+			if was.Timestamp != p.Timestamp || string(was.Payload) != string(p.Payload) {
+				t.Errorf("packet %d came again as another", p.SequenceNumber)
+			}
+			delete(before, p.SequenceNumber)
+		} else {
+			all = append(all, *p)
 		}
-		tracks = append(tracks, track)
+		return len(before) == 0
+	})
+	if got := s.viewerOf("viewer"); got.Width != 320 || got.Height != 180 || got.Switches == 0 || got.Estimate != 300e3 {
+		t.Errorf("the stage says %+v", got)
 	}
-	transceiver, err := pc.AddTransceiverFromTrack(tracks[0], webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if got := s.viewerOf("other"); got.Width != 1280 || got.Switches != moved {
+		t.Errorf("the stage says of the other %+v", got)
+	}
+	asked := p.asked[1].Load()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	back := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for {
+			select {
+			case <-back:
+				return
+			case <-ticker.C:
+				_ = v.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 1e6, SSRCs: []uint32{first.SSRC}}})
+			}
+		}
+	})
+	told = time.Now()
+	v.nextWithin(t, 3*patience, "the large layer, when the line takes it", continuous(t, &all[len(all)-1], width(1280)))
+	close(back)
+	telling.Wait()
+	t.Logf("the large layer %v after a larger estimate", time.Since(told).Round(time.Millisecond))
+	if n := p.asked[1].Load() - asked; n > 3 {
+		t.Errorf("%d key frames were asked for, to go up once", n)
+	}
+}
+
+func TestANarrowLineGetsTheSmallLayerAndTheLargeOneWhenItIsWideAgain(t *testing.T) {
+	t.Parallel()
+	s := newTestStage(t)
+	s.publishLayers("game", s.invite("st", "game", "publish"), smallLayer, largeLayer)
+	s.awaitLayers(2)
+	other := s.subscribe("st", "game", s.invite("st", "other", "subscribe"))
+	stop := undisturbed(t, other, other.next(t, "the large layer", width(1280)))
+	defer stop()
+
+	// This viewer reports what it loses; it estimates nothing.
+	registry := &interceptor.Registry{}
+	reports, err := rtcpreport.NewReceiverInterceptor()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := transceiver.Sender().AddEncoding(tracks[1]); err != nil {
+	registry.Add(reports)
+	peer, err := newPeerOn(false, func(c net.PacketConn) net.PacketConn { return c }, registry)
+	if err != nil {
 		t.Fatal(err)
 	}
-	s.connect(pc, s.url+"/st/publish/game", s.invite("st", "game", "publish"))
+	t.Cleanup(peer.close)
+	line := newNarrowLine(t, 300_000)
+	v := s.subscribeThrough(line, peer.PeerConnection, "st", "game", s.invite("st", "viewer", "subscribe"))
+	v.next(t, "the small layer", func(*rtp.Packet) bool { return s.viewerOf("viewer").Width == 320 })
+	told := time.Now()
+	line.bits.Store(0)
+	v.nextWithin(t, 3*patience, "the large layer", width(1280))
+	t.Logf("the large layer %v after the line was wide", time.Since(told).Round(time.Millisecond))
+	if got := s.viewerOf("viewer"); got.Width != 1280 || got.Switches < 2 {
+		t.Errorf("the stage says %+v", got)
+	}
+}
+
+func TestAPublisherThatComesBackWithOtherLayersKeepsItsViewers(t *testing.T) {
+	t.Parallel()
+	s := newTestStage(t)
+	token := s.invite("st", "game", "publish")
+	p := s.publishLayers("game", token, smallLayer, largeLayer)
 	s.awaitEvent(PublishStarted, "game", 1)
-
-	stop, only := make(chan struct{}), make(chan struct{}) // only: the large layer is sent no more
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		sizes := []picture{{sps: makeSPS(66, 320, 180), bytes: 500}, {sps: makeSPS(66, 1280, 720), bytes: 2500}}
-		var packetizers []rtp.Packetizer
-		for range sizes {
-			packetizers = append(packetizers, rtp.NewPacketizer(1100, 0, 0, &codecs.H264Payloader{}, rtp.NewFixedSequencer(uint16(rand.Uint32())), 90_000)) //nolint:gosec // a test
-		}
-		ids := map[string]uint8{}
-		for _, e := range transceiver.Sender().GetParameters().HeaderExtensions {
-			ids[e.URI] = uint8(e.ID) //nolint:gosec // a test
-		}
-		ticker := time.NewTicker(time.Second / 30)
-		defer ticker.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-stop:
-				return
-			case <-ticker.C:
-			}
-			for i, size := range sizes {
-				select {
-				case <-only:
-					if i == 1 {
-						continue
-					}
-				default:
-				}
-				frame := accessUnit(slice(0x61, 0x98, size.bytes))
-				if n%15 == 0 {
-					frame = accessUnit(size.sps, []byte{0x68, 0xce, 0x3c, 0x80}, slice(0x65, 0x88, size.bytes))
-				}
-				for _, p := range packetizers[i].Packetize(frame, 3000) {
-					_ = p.SetExtension(ids["urn:ietf:params:rtp-hdrext:sdes:mid"], []byte(transceiver.Mid()))
-					_ = p.SetExtension(ids["urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"], []byte(tracks[i].RID()))
-					_ = tracks[i].WriteRTP(p)
-				}
-			}
-		}
-	}()
-	t.Cleanup(func() { close(stop); <-done })
-
 	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
-	width := func(want int) func(*rtp.Packet) bool {
-		return func(p *rtp.Packet) bool {
-			set, err := parseSPS(look(p.Payload).sps)
-			return err == nil && set.width == want
-		}
+	last := v.next(t, "the large layer", width(1280))
+
+	next := func(what string, wide int) {
+		t.Helper()
+		last = v.next(t, what, continuous(t, last, width(wide)))
 	}
-	large := v.next(t, "the large layer", width(1280))
-	close(only)
-	last := v.next(t, "the small layer, when the large one is sent no more", width(320))
-	if last.SSRC != large.SSRC {
-		t.Error("the layers came as two streams")
+	only := encoding{"", picture{sps: makeSPS(66, 640, 360), bytes: 900}}
+	p.close()
+	one := s.publish("st", "game", token, only.picture)
+	next("the only layer of the next publisher", 640)
+	one.close()
+	p = s.publishLayers("game", token, encoding{"x", only.picture}, encoding{"y", largeLayer.picture}, encoding{"z", smallLayer.picture})
+	next("the largest of three", 1280)
+	p.close()
+	s.publishLayers("game", token, smallLayer, encoding{"m", only.picture})
+	next("the largest of two", 640)
+	if got := s.viewerOf("viewer"); got.Width != 640 {
+		t.Errorf("the stage says %+v", got)
 	}
-	for range 30 {
-		p := v.next(t, "a continuous stream", anyPacket)
-		if p.SequenceNumber != last.SequenceNumber+1 {
-			t.Fatalf("sequence %d follows %d", p.SequenceNumber, last.SequenceNumber)
-		}
-		last = p
+	s.awaitLayers(2) // the third is sent no more
+}
+
+func TestOneLayerCostsAViewerNothing(t *testing.T) {
+	l := testLane(t)
+	ladder := newLadder(lanes{l})
+	on := ladder.attach("", &source{ask: func() {}}, true)
+	o := outputOn(l, on.stream, &countingWriter{room: 1 << 40})
+	o.ladder = ladder
+	o.waiting.Store(false)
+	b := frame(1, false)
+	with := testing.AllocsPerRun(100, func() { o.send(b, time.Now()) })
+	o.ladder = nil
+	if without := testing.AllocsPerRun(100, func() { o.send(b, time.Now()) }); with != without {
+		t.Errorf("%v allocations a frame, and %v without a ladder", with, without)
 	}
+	if o.route.Load() != nil || ladder.many.Load() {
+		t.Error("a viewer of one layer has seams")
+	}
+	on.idle()
 }

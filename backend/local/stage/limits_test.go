@@ -229,6 +229,54 @@ func TestAViewerWhoseWayIsFullWaitsForTheNextKeyFrame(t *testing.T) {
 	}
 }
 
+func TestAPublisherThatNeverSendsParameterSetsIsPutOut(t *testing.T) {
+	idr := glance{keyFrame: true}
+	var lucky, silent inspector
+	for range maxBlind {
+		if broken := errors.Join(problemOf(lucky.check(idr)), problemOf(silent.check(idr))); broken != nil {
+			t.Fatalf("a few lost packets put a publisher out: %v", broken)
+		}
+	}
+	if silent.check(glance{}) != nil {
+		t.Error("put out by a picture that is no key frame")
+	}
+	if broken := silent.check(idr); broken == nil || broken.code != InvalidVideoCodec {
+		t.Errorf("a publisher without parameter sets: %+v", broken)
+	}
+	if broken := problemOf(lucky.check(glance{keyFrame: true, sps: standard.sps})); broken != nil {
+		t.Fatal(broken)
+	}
+	for range 2 * maxBlind {
+		if broken := problemOf(lucky.check(idr)); broken != nil {
+			t.Fatalf("put out after its parameter set came: %v", broken)
+		}
+	}
+}
+
+func problemOf(v *violation) error {
+	if v == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", v.code, v.detail)
+}
+
+func TestMoreThanEverythingMayHaveArrived(t *testing.T) {
+	o := newOutput(newStream(webrtc.RTPCodecTypeVideo, nil), nil, "game", "viewer", nil)
+	o.heed(mustMarshal(t, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: o.header.SSRC, TotalLost: 0xffffff}}}))
+	if got := o.stats(time.Now()).Lost; got != -1 {
+		t.Errorf("%d packets lost, want -1: the count has a sign (RFC 3550 section 6.4.1)", got)
+	}
+}
+
+func mustMarshal(t *testing.T, p rtcp.Packet) []byte {
+	t.Helper()
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
 func TestABadLineDoesNotMakeKeyFramesForEverybody(t *testing.T) {
 	s := newStream(webrtc.RTPCodecTypeVideo, nil)
 	o := newOutput(s, nil, "game", "viewer", nil)

@@ -61,6 +61,7 @@ func checkOffer(raw string, want purpose) (offer, *problem) {
 		return bad("the body is not a session description (RFC 8866): " + clip(err.Error()))
 	}
 	out.ufrag, _ = session.Attribute("ice-ufrag")
+	bundled := bundle(&session)
 	for _, media := range session.MediaDescriptions {
 		for _, a := range media.Attributes {
 			switch {
@@ -92,6 +93,12 @@ func checkOffer(raw string, want purpose) (offer, *problem) {
 			return bad("the offer wants to send; to subscribe, offer recvonly media")
 		}
 		*seen = true
+		if mid, _ := media.Attribute("mid"); !slices.Contains(bundled, mid) {
+			return bad("the offer's " + media.MediaName.Media + " is in no a=group:BUNDLE; set the bundle policy max-bundle (RFC 9725 section 4.4.1)")
+		}
+		if role(&session, media) == "passive" {
+			return bad("the offer has a=setup:passive, and a stage is the DTLS server; offer actpass or active (RFC 9725 section 4.4.4)")
+		}
 		carried, p := checkCodecs(media, want)
 		if p != nil {
 			return offer{}, p
@@ -196,6 +203,25 @@ func direction(session *sdp.SessionDescription, media *sdp.MediaDescription) str
 		}
 	}
 	return "sendrecv" // the default of RFC 8866 section 6.7
+}
+
+// bundle is the identification tags of the sections that share one transport (RFC 9143 section 7.1).
+func bundle(session *sdp.SessionDescription) []string {
+	for _, a := range session.Attributes {
+		if tags := strings.Fields(a.Value); a.Key == "group" && len(tags) > 0 && tags[0] == "BUNDLE" {
+			return tags[1:]
+		}
+	}
+	return nil
+}
+
+// role is the DTLS role that a section offers (RFC 8842 section 5.2).
+func role(session *sdp.SessionDescription, media *sdp.MediaDescription) string {
+	if setup, ok := media.Attribute("setup"); ok {
+		return setup
+	}
+	setup, _ := session.Attribute("setup")
+	return setup
 }
 
 // clip keeps an error that quotes a stranger's bytes short enough for a sentence.

@@ -31,7 +31,8 @@ const sayInterval = 10 * time.Second
 
 // output is one stream on its way to one subscriber. To the WebRTC stack it is the track being sent.
 type output struct {
-	stream   *stream
+	stream   *stream // that it began with
+	ladder   *ladder // of a feed's video; nil otherwise
 	lane     *lane
 	streamID string
 	pc       *webrtc.PeerConnection
@@ -39,10 +40,15 @@ type output struct {
 	resends  *rate.Limiter
 	wishes   *rate.Limiter
 	counts   deliveryCounts
+	line     line
 
 	// Set by Bind, before start.
 	writer webrtc.TrackLocalWriter
 	header rtp.Header // what all packets to this subscriber have in common
+	timed  timedHeader
+
+	place, trying *branch // where it is, and where it is to come to; of the lane's goroutine
+	padder        padder  // of the lane's goroutine
 
 	turns   turns   // of the lane's goroutine alone, as backlog is
 	backlog backlog // what it has been promised, and waits for its turn
@@ -54,6 +60,10 @@ type output struct {
 	cut     atomic.Bool // the session has ended: not a packet more
 	packets atomic.Uint32
 	octets  atomic.Uint32
+
+	route    atomic.Pointer[route] // nil: never moved, and what is sent has the stream's numbers
+	switches atomic.Uint64
+	probe    atomic.Int64 // bits a second of padding to send beyond the stream
 }
 
 var _ webrtc.TrackLocal = (*output)(nil)
@@ -82,6 +92,9 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 	}
 	o.header = rtp.Header{Version: 2, PayloadType: uint8(codec.PayloadType), SSRC: uint32(ctx.SSRC())}
 	for _, extension := range ctx.HeaderExtensions() {
+		if extension.URI == sendTimeURI {
+			o.timed.id = uint8(extension.ID) //nolint:gosec // 1 to 14, in the one-byte form that the offer has
+		}
 		if extension.URI != playoutDelayURI {
 			continue
 		}
@@ -93,6 +106,7 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 			return codec, fmt.Errorf("playout delay as extension %d: %w", extension.ID, err)
 		}
 	}
+	o.timed.of(o.header)
 	o.writer = ctx.WriteStream()
 	return codec, nil
 }
@@ -101,6 +115,9 @@ func (o *output) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 func (o *output) start() {
 	if o.writer != nil && o.added.CompareAndSwap(false, true) { // nil: the subscriber wanted none of this kind
 		o.stream.add(o, o.lane)
+		if o.ladder != nil {
+			o.ladder.enter(o)
+		}
 	}
 }
 
@@ -124,6 +141,9 @@ func (o *output) choose(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecPar
 // Unbind takes the output out of its stream.
 func (o *output) Unbind(webrtc.TrackLocalContext) error {
 	if o.added.CompareAndSwap(true, false) {
+		if o.ladder != nil {
+			o.ladder.leave(o)
+		}
 		o.stream.remove(o, o.lane)
 	}
 	return nil
@@ -137,6 +157,15 @@ func (o *output) send(b burst, now time.Time) bool {
 	if o.cut.Load() {
 		return true
 	}
+	var by shift
+	r := o.route.Load()
+	if r != nil {
+		r = o.renew(r, b.packets[0].sequence)
+		var ok bool
+		if by, ok = r.shift(b); !ok {
+			return true
+		}
+	}
 	waiting := o.waiting.Load()
 	if waiting && !b.keyFrame {
 		return false
@@ -148,12 +177,12 @@ func (o *output) send(b burst, now time.Time) bool {
 	if o.backlog.empty() {
 		n = o.turns.take(len(b.packets), now)
 	}
-	rest := burst{packets: b.packets[n:], keyFrame: b.keyFrame}
-	if n > 0 && !o.writeAll(b.packets[:n], len(rest.packets) > 0) {
+	rest := b.packets[n:]
+	if n > 0 && !o.writeAll(b.packets[:n], by, len(rest) > 0) {
 		return false
 	}
-	if len(rest.packets) > 0 {
-		if !o.backlog.add(rest) {
+	if len(rest) > 0 {
+		if !o.backlog.add(promise{rest, by}) {
 			return o.fail()
 		}
 		o.lane.await(o)
@@ -162,8 +191,14 @@ func (o *output) send(b burst, now time.Time) bool {
 		o.begun.Store(true)
 		o.waiting.Store(false)
 	}
+	if len(rest) == 0 && o.many() {
+		o.pad(b)
+	}
 	return true
 }
+
+// many reports whether the output is of a publisher with several layers.
+func (o *output) many() bool { return o.ladder != nil && o.ladder.many.Load() }
 
 // resume sends what waits and may leave now. It reports false when the subscriber now waits for a key frame.
 func (o *output) resume(now time.Time) bool {
@@ -175,9 +210,9 @@ func (o *output) resume(now time.Time) bool {
 		if n == 0 {
 			return true
 		}
-		packets, rest := o.backlog.pop(n)
+		packets, by, rest := o.backlog.pop(n)
 		o.turns.left += n - len(packets)
-		if !o.writeAll(packets, rest) {
+		if !o.writeAll(packets, by, rest) {
 			return false
 		}
 	}
@@ -185,10 +220,13 @@ func (o *output) resume(now time.Time) bool {
 }
 
 // writeAll writes a frame, or a part of one: then more says that the rest follows.
-func (o *output) writeAll(packets []*packet, more bool) bool {
+func (o *output) writeAll(packets []*packet, by shift, more bool) bool {
 	header := o.header // the extension inside is shared and only read
+	if o.many() {
+		header = o.timed.now(time.Now())
+	}
 	for _, p := range packets {
-		if !o.write(&header, p) {
+		if !o.write(&header, p, by) {
 			return o.fail()
 		}
 	}
@@ -206,6 +244,7 @@ func (o *output) fail() bool {
 	}
 	o.backlog.clear()
 	o.waiting.Store(true)
+	o.line.overflowed(time.Now())
 	return false
 }
 
@@ -213,7 +252,7 @@ func (o *output) fail() bool {
 // leaves takes no more either, and is gone by then.
 func (o *output) dropped() {
 	o.counts.drops.Add(1)
-	o.stream.counts.drops.Add(1)
+	o.current().counts.drops.Add(1)
 	now := time.Now()
 	o.counts.mu.Lock()
 	say := now.Sub(o.counts.said) >= sayInterval
@@ -230,20 +269,21 @@ func (o *output) dropped() {
 // wish asks for a key frame on behalf of the subscriber. One that has never been shown the picture may always wish;
 // the gate then merges all wishes. What somebody has wished for already costs nothing.
 func (o *output) wish() {
-	if o.stream.keyFrames == nil || o.stream.keyFrames.wanted() {
+	s := o.current()
+	if s.keyFrames == nil || s.keyFrames.wanted() {
 		return
 	}
 	if !o.begun.Load() || o.wishes.Allow() {
-		o.stream.wantKeyFrame()
+		s.wantKeyFrame()
 	}
 }
 
-func (o *output) write(header *rtp.Header, p *packet) (sent bool) {
+func (o *output) write(header *rtp.Header, p *packet, by shift) (sent bool) {
 	if o.cut.Load() {
 		return false
 	}
-	header.SequenceNumber = p.sequence
-	header.Timestamp = p.timestamp
+	header.SequenceNumber = p.sequence + by.sequence
+	header.Timestamp = p.timestamp + by.timestamp
 	header.Marker = p.marker
 	n, err := o.writer.WriteRTP(header, p.payload)
 	if err != nil || n == 0 { // 0: the connection is not secured yet, or its way is full
@@ -258,16 +298,23 @@ func (o *output) write(header *rtp.Header, p *packet) (sent bool) {
 // resend answers a NACK (RFC 4585 section 6.2.1) from the ring, within what one subscriber may ask for.
 func (o *output) resend(nack *rtcp.TransportLayerNack) {
 	header := o.header
+	if o.many() {
+		header = o.timed.another(o.header, time.Now())
+	}
+	r := o.route.Load()
 	missing, resent := uint64(0), uint64(0)
 	for _, pair := range nack.Nacks {
 		more := true
 		pair.Range(func(sequence uint16) bool {
 			missing++
-			if p := o.stream.ring.get(sequence); p != nil {
-				if more = o.resends.Allow(); more {
-					o.write(&header, p)
-					resent++
-				}
+			p, by := o.sent(r, sequence)
+			if p == nil {
+				return true
+			}
+			if more = o.resends.Allow(); more {
+				header.Padding = p.padding
+				o.write(&header, p, by)
+				resent++
 			}
 			return more
 		})
@@ -275,7 +322,7 @@ func (o *output) resend(nack *rtcp.TransportLayerNack) {
 			break
 		}
 	}
-	for _, c := range []*streamCounts{&o.counts.streamCounts, &o.stream.counts} {
+	for _, c := range []*streamCounts{&o.counts.streamCounts, &o.current().counts} {
 		c.nacks.Add(missing)
 		c.resent.Add(resent)
 	}
@@ -286,10 +333,18 @@ func (o *output) report(ntp uint64, timestamp uint32) {
 		return
 	}
 	o.counts.reportSent(ntp, time.Now())
-	_ = o.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // a report that is lost is followed by the next
+	_ = o.pc.WriteRTCP([]rtcp.Packet{o.senderReport(ntp, timestamp)}) // one that is lost is followed by the next
+}
+
+// senderReport says what a sender report of the stream says, in the output's numbers.
+func (o *output) senderReport(ntp uint64, timestamp uint32) *rtcp.SenderReport {
+	if r := o.route.Load(); r != nil {
+		timestamp += r.newest().ticks
+	}
+	return &rtcp.SenderReport{
 		SSRC: o.header.SSRC, NTPTime: ntp, RTPTime: timestamp,
 		PacketCount: o.packets.Load(), OctetCount: o.octets.Load(),
-	}})
+	}
 }
 
 // listen serves what a subscriber reports about this output, until its connection ends.
@@ -317,6 +372,10 @@ func (o *output) heed(raw []byte) {
 			o.wish()
 		case *rtcp.TransportLayerNack:
 			o.resend(p)
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			if o.ladder != nil {
+				o.line.remb(p, time.Now())
+			}
 		case *rtcp.ReceiverReport:
 			o.reported(p.Reports)
 		case *rtcp.SenderReport: // from one that also sends
@@ -328,7 +387,11 @@ func (o *output) heed(raw []byte) {
 func (o *output) reported(reports []rtcp.ReceptionReport) {
 	for _, r := range reports {
 		if r.SSRC == o.header.SSRC {
-			o.counts.received(r, time.Now())
+			now := time.Now()
+			o.counts.received(r, now)
+			if o.ladder != nil {
+				o.line.lost(float64(r.FractionLost)/256, now)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ type packet struct {
 	sequence  uint16
 	timestamp uint32
 	marker    bool
+	padding   bool // no media, but something to measure a line by
 	payload   []byte
 }
 

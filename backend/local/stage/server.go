@@ -251,23 +251,29 @@ func (s *Server) connected(n *session) {
 		"publish", n.want == publishing, "from", n.feed.participant)
 }
 
-// attach returns the stream of the session's feed for a track that it sends, nil when the session was replaced or
-// ended meanwhile. show makes src the stream's source. The two readers that follow are counted in n.work already.
-func (s *Server) attach(n *session, kind webrtc.RTPCodecType, src *source, show bool) *stream {
+// attach returns where a track that a publisher sends goes: its first audio, its first video and further layers of that,
+// which rid names; with video the rung, too. It returns nil for other tracks, and when the session was replaced or ended
+// meanwhile. The two readers that follow are counted in n.work already.
+func (s *Server) attach(n *session, kind webrtc.RTPCodecType, rid string, src *source) (*stream, *rung) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.ended || n.feed.publisher != n {
-		return nil
+		return nil, nil
 	}
-	to := n.feed.audio
-	if kind == webrtc.RTPCodecTypeVideo {
-		to = n.feed.video
+	audio, video := &n.tracks[0], &n.tracks[1]
+	switch {
+	case kind == webrtc.RTPCodecTypeAudio && *audio == 0:
+		*audio++
+		n.work.Add(2)
+		n.feed.audio.attach(src)
+		return n.feed.audio, nil
+	case kind == webrtc.RTPCodecTypeVideo && (*video == 0 || rid != "" && *video < maxLayers):
+		*video++
+		n.work.Add(2)
+		on := n.feed.video.attach(rid, src, *video == 1)
+		return on.stream, on
 	}
-	n.work.Add(2)
-	if show {
-		to.attach(src)
-	}
-	return to
+	return nil, nil
 }
 
 // end takes a session off its stage and closes it. code is for events, why for the log. It may be called

@@ -31,6 +31,7 @@ type session struct {
 	ended     bool
 	deadline  *time.Timer // to connect; then, to stop
 	outputs   []*output   // of a subscriber
+	tracks    [2]int      // of a publisher: audio tracks that are forwarded, and layers of video
 
 	meter meter // of a publisher
 
@@ -45,16 +46,17 @@ type session struct {
 
 // feed is what one participant publishes. It lives as long as somebody publishes or receives it.
 type feed struct {
-	participant  string
-	video, audio *stream
-	publisher    *session            // guarded by Server.mu
-	subscribers  map[string]*session // by participant; guarded by Server.mu
+	participant string
+	video       *ladder
+	audio       *stream
+	publisher   *session            // guarded by Server.mu
+	subscribers map[string]*session // by participant; guarded by Server.mu
 }
 
 func newFeed(participant string, on lanes) *feed {
 	return &feed{
 		participant: participant,
-		video:       newStream(webrtc.RTPCodecTypeVideo, on),
+		video:       newLadder(on),
 		audio:       newStream(webrtc.RTPCodecTypeAudio, on),
 		subscribers: make(map[string]*session),
 	}
@@ -78,20 +80,11 @@ func (s *session) watch() {
 
 // takeTracks reads what a publisher sends: the first audio track, and the first video track with its layers.
 func (s *session) takeTracks() {
-	video, audio := &layers{}, &layers{}
 	s.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		src := &source{ask: func() {
 			_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}) // asked again if lost
 		}}
-		of := audio
-		if track.Kind() == webrtc.RTPCodecTypeVideo {
-			of = video
-		}
-		this, first := of.add(src)
-		if this == nil || track.RID() == "" && !first {
-			return
-		}
-		to := s.server.attach(s, track.Kind(), src, first)
+		to, on := s.server.attach(s, track.Kind(), track.RID(), src)
 		if to == nil {
 			return
 		}
@@ -99,14 +92,14 @@ func (s *session) takeTracks() {
 		if rid := track.RID(); rid != "" {
 			read = func(b []byte) (int, interceptor.Attributes, error) { return receiver.ReadSimulcast(b, rid) }
 		}
-		go func() { defer s.work.Done(); s.readMedia(track, to, of, this) }()
+		go func() { defer s.work.Done(); s.readMedia(track, to, on, src) }()
 		go func() { defer s.work.Done(); readReports(read, to, src) }()
 	})
 }
 
-// readMedia forwards a track until its connection ends or it breaks a limit of the stage.
-func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, of *layers, this *layer) {
-	src := this.src
+// readMedia forwards a track until its connection ends or it breaks a limit of the stage. on is the rung of a layer of
+// video, nil for audio.
+func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, on *rung, src *source) {
 	defer to.detach(src)
 	var inspector inspector
 	var in rtp.Packet
@@ -122,7 +115,7 @@ func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, of *layers, t
 		now := time.Now() // real time: it becomes RTP time
 		broken := s.meter.add(n, now)
 		var g glance
-		if to.kind == webrtc.RTPCodecTypeVideo {
+		if on != nil {
 			if g = look(in.Payload); broken == nil {
 				broken = inspector.check(g)
 			}
@@ -131,12 +124,8 @@ func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, of *layers, t
 			s.server.end(s, broken.code, broken.detail)
 			return
 		}
-		before, ask := of.hear(this, inspector.pixels, g.keyFrame, now)
-		if before != nil {
-			to.replace(before, src)
-		}
-		if ask {
-			src.ask()
+		if on != nil && len(in.Payload) > 0 { // a browser pads a layer that it has stopped
+			s.feed.video.hear(on, inspector.width, inspector.height, now)
 		}
 		to.accept(src, &in, g.keyFrame, now)
 	}
@@ -166,13 +155,15 @@ func readReports(read func([]byte) (int, interceptor.Attributes, error), to *str
 // send more when it comes back.
 func (s *session) sendTracks(f *feed, o offer) error {
 	for _, to := range []struct {
-		stream *stream
 		wanted bool
-	}{{f.video, o.video}, {f.audio, o.audio}} {
+		stream *stream
+		ladder *ladder
+	}{{o.video, f.video.best(time.Now()), f.video}, {o.audio, f.audio, nil}} {
 		if !to.wanted {
 			continue
 		}
 		out := newOutput(to.stream, s.lane, f.participant, s.token.ParticipantID, s.pc)
+		out.ladder = to.ladder
 		transceiver, err := s.pc.AddTransceiverFromTrack(out, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
 			return fmt.Errorf("adding %s: %w", out.ID(), err)

@@ -42,7 +42,8 @@ type StageStats struct {
 type FeedStats struct {
 	Participant string        `json:"participant"`
 	Publishing  bool          `json:"publishing"` // false: its subscribers wait for it
-	Video       StreamStats   `json:"video"`
+	Video       StreamStats   `json:"video"`      // all layers together; frames a second of the quickest
+	Layers      []LayerStats  `json:"layers"`     // of the video, from the smallest; one, unless the publisher sends simulcast
 	Audio       StreamStats   `json:"audio"`
 	Viewers     []ViewerStats `json:"viewers"` // by participant
 }
@@ -61,6 +62,16 @@ type StreamStats struct {
 	ViewerDrops      uint64        `json:"viewerDrops"` // times that a subscriber was dropped to the next key frame
 	BitsPerSecond    float64       `json:"bitsPerSecond"`
 	FramesPerSecond  float64       `json:"framesPerSecond"`
+}
+
+// LayerStats is one encoding of a participant's picture.
+type LayerStats struct {
+	RID     string `json:"rid,omitempty"` // the publisher's name for it (RFC 8851)
+	Sent    bool   `json:"sent"`          // by the publisher, within the last second
+	Width   int    `json:"width"`         // of the newest parameter set; 0: none yet
+	Height  int    `json:"height"`
+	Viewers int    `json:"viewers"` // that have it
+	StreamStats
 }
 
 // ViewerStats is one subscriber.
@@ -84,11 +95,17 @@ type DeliveryStats struct {
 	Resent          uint64        `json:"resent"`
 	KeyFrameWishes  uint64        `json:"keyFrameWishes"`
 	FractionLost    float64       `json:"fractionLost"` // 0 to 1, since the report before
-	Lost            uint32        `json:"lost"`
+	Lost            int32         `json:"lost"`         // below zero when more came than was sent: doubles
 	Jitter          time.Duration `json:"jitterNs"`
 	RoundTrip       time.Duration `json:"roundTripNs"`
 	BitsPerSecond   float64       `json:"bitsPerSecond"`
 	FramesPerSecond float64       `json:"framesPerSecond"`
+	// Video only: the layer, what the receiver says that its line takes (bits/s, 0: nothing newer than ten seconds), and
+	// how often it was moved to another layer.
+	Width    int     `json:"width,omitempty"`
+	Height   int     `json:"height,omitempty"`
+	Estimate float64 `json:"estimateBitsPerSecond,omitempty"`
+	Switches uint64  `json:"switches,omitempty"`
 }
 
 // pace turns totals into rates: means between two looks that are at least sampleTime apart.
@@ -174,9 +191,8 @@ func (s *Server) Stats() Stats {
 	for _, r := range s.rooms {
 		stage := StageStats{ID: r.id, Feeds: []FeedStats{}}
 		for _, f := range r.feeds {
-			feed := FeedStats{
-				Participant: f.participant, Publishing: f.live(), Video: f.video.stats(now), Audio: f.audio.stats(now), Viewers: []ViewerStats{},
-			}
+			feed := FeedStats{Participant: f.participant, Publishing: f.live(), Audio: f.audio.stats(now), Viewers: []ViewerStats{}}
+			feed.Video, feed.Layers = f.video.stats(now)
 			for _, n := range f.subscribers {
 				feed.Viewers = append(feed.Viewers, n.stats(now))
 			}
@@ -222,7 +238,10 @@ func (s *stream) stats(now time.Time) StreamStats {
 
 // stats of a subscriber. Server.mu is held.
 func (n *session) stats(now time.Time) ViewerStats {
-	out := ViewerStats{Participant: n.token.ParticipantID, Connected: n.connected, Transport: n.transport()}
+	out := ViewerStats{Participant: n.token.ParticipantID, Connected: n.connected}
+	if n.connected { // before, the transport is being made
+		out.Transport = n.transport()
+	}
 	for _, o := range n.outputs {
 		if o.stream.kind == webrtc.RTPCodecTypeVideo {
 			out.Video = o.stats(now)
@@ -240,10 +259,14 @@ func (o *output) stats(now time.Time) DeliveryStats {
 		Drops: c.drops.Load(), NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyFrameWishes: c.wishes.Load(),
 	}
 	c.mu.Lock()
-	out.FractionLost, out.Lost = float64(c.report.FractionLost)/256, c.report.TotalLost
+	out.FractionLost, out.Lost = float64(c.report.FractionLost)/256, int32(c.report.TotalLost<<8)>>8 //nolint:gosec // 24 bits with a sign
 	out.Jitter = time.Duration(c.report.Jitter) * time.Second / time.Duration(o.stream.clockRate)
 	out.RoundTrip = c.round
 	c.mu.Unlock()
 	out.BitsPerSecond, out.FramesPerSecond = c.pace.look(now, c.bytes.Load(), out.Frames)
+	if o.ladder != nil {
+		out.Width, out.Height = o.ladder.size(o.current())
+		out.Estimate, out.Switches = o.line.estimated(now), o.switches.Load()
+	}
 	return out
 }

@@ -36,6 +36,13 @@ func TestWhatHappensOnAStageCanBeMeasured(t *testing.T) {
 	v.next(t, "the packet again", func(p *rtp.Packet) bool { return p.SequenceNumber == lost.SequenceNumber })
 
 	stats := s.server.Stats()
+	for deadline := time.Now().Add(patience); ; stats = s.server.Stats() { // the packet is there before it is counted
+		feed := stats.Stages[0].Feeds[0]
+		if got := feed.Viewers[0].Video; got.Resent > 0 && feed.Video.Resent > 0 && got.KeyFrameWishes > 0 || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	feed := stats.Stages[0].Feeds[0]
 	video, viewer := feed.Video, feed.Viewers[0]
 	if stats.Stages[0].ID != "st" || feed.Participant != "game" || !feed.Publishing || viewer.Participant != "viewer" || !viewer.Connected || viewer.Transport != "udp" {
@@ -139,7 +146,13 @@ func FuzzReceiverFeedback(f *testing.F) {
 		o.writer = &countingWriter{room: 1 << 30}
 		o.header.SSRC = 1
 		o.heed(raw)
+		o.ladder = newLadder(nil) // and once more as one that has been moved
+		other := newStream(webrtc.RTPCodecTypeVideo, nil)
+		other.ring.put(&packet{sequence: 7, payload: []byte{1}})
+		o.route.Store(&route{seams: []seam{{stream: s, in: 65535, out: 65535, count: 1}, {stream: other, in: 7, out: 2}}})
+		o.heed(raw)
 		o.stats(time.Now())
+		other.idle()
 		s.idle()
 	})
 }

@@ -56,6 +56,7 @@ type source struct {
 	sequenceShift  uint16
 	timestampShift uint32
 	lastReport     time.Time
+	clock          clockPair // its newest sender report, in the stream's numbering; the zero value: none yet
 }
 
 func newStream(kind webrtc.RTPCodecType, on lanes) *stream {
@@ -80,19 +81,12 @@ func (s *stream) attach(src *source) {
 	s.wantKeyFrame()
 }
 
-// replace makes src the source if before still is it, or nobody: another layer of the same publisher.
-func (s *stream) replace(before, src *source) {
+// vacate takes the source out, whoever it is.
+func (s *stream) vacate() {
 	s.mu.Lock()
-	same := s.source == before || s.source == nil
-	if same {
-		s.source = src
-		src.started = false // its numbers are to follow what was shown meanwhile
-		s.frame = burst{}
-	}
+	src := s.source
 	s.mu.Unlock()
-	if same {
-		s.forget()
-	}
+	s.detach(src)
 }
 
 func (s *stream) detach(src *source) {
@@ -245,10 +239,10 @@ func (s *stream) deliver(b burst) {
 func (s *stream) report(src *source, sr *rtcp.SenderReport, now time.Time) {
 	s.mu.Lock()
 	pass := s.source == src && src.started && now.Sub(src.lastReport) >= reportInterval
-	if pass {
-		src.lastReport = now
-	}
 	timestamp := sr.RTPTime + src.timestampShift
+	if pass {
+		src.lastReport, src.clock = now, clockPair{sr.NTPTime, timestamp}
+	}
 	s.mu.Unlock()
 	if !pass {
 		return
@@ -286,8 +280,7 @@ func (s *stream) remove(o *output, from *lane) {
 	defer s.order.Unlock()
 	for _, br := range s.branches {
 		if br.lane == from {
-			br.size--
-			br.lane.put(job{to: br, leave: o})
+			br.lane.put(job{to: br, leave: o}) // from whichever branch it is on by then
 		}
 	}
 }

@@ -30,38 +30,44 @@ func (t *turns) take(want int, now time.Time) int {
 	return n
 }
 
+// promise is a frame, or the rest of one, and what its numbers are to an output.
+type promise struct {
+	packets []*packet
+	by      shift
+}
+
 // backlog is what waits for its turn, oldest first. It belongs to the lane's goroutine.
 type backlog struct {
-	bursts  []burst
-	packets int
+	promises []promise
+	packets  int
 }
 
 // add reports false, and forgets everything, when it would be too much.
-func (q *backlog) add(b burst) bool {
-	if q.packets+len(b.packets) > maxBacklog {
+func (q *backlog) add(p promise) bool {
+	if q.packets+len(p.packets) > maxBacklog {
 		q.clear()
 		return false
 	}
-	q.bursts = append(q.bursts, b)
-	q.packets += len(b.packets)
+	q.promises = append(q.promises, p)
+	q.packets += len(p.packets)
 	return true
 }
 
-func (q *backlog) empty() bool { return len(q.bursts) == 0 }
+func (q *backlog) empty() bool { return len(q.promises) == 0 }
 
 func (q *backlog) clear() { *q = backlog{} }
 
-// pop takes at most n packets of the oldest burst. rest says that more of the same burst follows.
-func (q *backlog) pop(n int) (packets []*packet, rest bool) {
-	b := &q.bursts[0]
-	n = min(n, len(b.packets))
-	packets, b.packets = b.packets[:n], b.packets[n:]
+// pop takes at most n packets of the oldest promise. rest says that more of the same follows.
+func (q *backlog) pop(n int) (packets []*packet, by shift, rest bool) {
+	p := &q.promises[0]
+	n = min(n, len(p.packets))
+	packets, p.packets, by = p.packets[:n], p.packets[n:], p.by
 	q.packets -= n
-	if rest = len(b.packets) > 0; !rest {
-		q.bursts[0] = burst{} // holds no packets back
-		if q.bursts = q.bursts[1:]; len(q.bursts) == 0 {
-			q.bursts = nil
+	if rest = len(p.packets) > 0; !rest {
+		q.promises[0] = promise{} // holds no packets back
+		if q.promises = q.promises[1:]; len(q.promises) == 0 {
+			q.promises = nil
 		}
 	}
-	return packets, rest
+	return packets, by, rest
 }

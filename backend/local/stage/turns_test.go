@@ -19,7 +19,7 @@ func large(from uint16, packets int, keyFrame bool) burst {
 	return b
 }
 
-func numbers(from uint16, count int) []uint16 {
+func sequences(from uint16, count int) []uint16 {
 	var all []uint16
 	for n := range count {
 		all = append(all, from+uint16(n)) //nolint:gosec // small
@@ -69,7 +69,7 @@ func TestALargeKeyFrameLeavesInTurnsAndWhatFollowsWaits(t *testing.T) {
 		t.Fatal("a viewer that takes everything was dropped")
 	}
 	for turn, want := range []int{turnPackets, 2 * turnPackets, 72, 72} {
-		if got := sent.numbers; !slices.Equal(got, numbers(0, want)) {
+		if got := sent.numbers; !slices.Equal(got, sequences(0, want)) {
 			t.Fatalf("after %d turns %v was sent", turn+1, got)
 		}
 		o.resume(now.Add(turnTime / 2))
@@ -113,7 +113,7 @@ func TestWhoComesGetsWhatIsKeptInTurnsToo(t *testing.T) {
 	outputOn(l, s, recorder{sent, "viewer"}).start()
 	s.deliver(large(100, 2, false))
 	<-sent.all
-	if !slices.Equal(sent.numbers, numbers(0, 102)) {
+	if !slices.Equal(sent.numbers, sequences(0, 102)) {
 		t.Errorf("sent %v", sent.numbers)
 	}
 }
