@@ -54,6 +54,7 @@ const (
 type Config struct {
 	Listen       string // of the edge, host:port; port 0 is any free one
 	PublicURL    string // of the edge as clients elsewhere reach it, such as https://playtests.example; "": as it is listened on
+	Media        Media  // of the stages
 	Metrics      string // host:port of the stages' figures, for Prometheus and for people; "": none
 	Applications []gameliftstreams.Application
 	InstancePath string // the hotseat-instance program
@@ -62,6 +63,13 @@ type Config struct {
 	Gate         Gate
 	Now          func() time.Time
 	Log          *slog.Logger
+}
+
+// Media is how what is on a stage reaches people on other machines. The zero value keeps it on this one.
+type Media struct {
+	Address    string            // address:port, for UDP and for TCP; "": any ports of loopback
+	PublicIPs  []string          // see stage.Config
+	ICEServers []stage.ICEServer // see stage.Config
 }
 
 // Access is what a backend must know to work on the services, in this process or another. It holds
@@ -221,7 +229,9 @@ func (s *Services) realTime(cfg Config) error {
 		return err
 	}
 	s.stages, err = stage.New(stage.Config{
-		PublicURL: s.Access.WhipURL, TCPAddress: tcpAddress(s.Access.EdgeHost), Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
+		PublicURL: s.Access.WhipURL, UDPAddress: cfg.Media.Address, TCPAddress: cmp.Or(cfg.Media.Address, tcpAddress(s.Access.EdgeHost)),
+		PublicIPs: cfg.Media.PublicIPs, ICEServers: cfg.Media.ICEServers,
+		Verify: control.VerifyToken, Observer: control, Now: cfg.Now, Log: cfg.Log.With("service", "stage"),
 	})
 	if err != nil {
 		return err

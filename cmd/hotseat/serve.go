@@ -34,6 +34,7 @@ type serveOptions struct {
 	data      string
 	ssh       string
 	sshPeople string
+	media     mediaOptions
 }
 
 func serveCommand() *cobra.Command {
@@ -54,6 +55,9 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
 	f.StringVar(&o.public, "public-url", "", "`URL` of the page and the API for people elsewhere, behind a proxy: https://playtests.example (default: as --listen)")
+	f.StringVar(&o.media.address, "media", "", "`ADDRESS:PORT` for the broadcast to viewers elsewhere, by UDP and TCP, such as 192.0.2.7:8480 (default: this machine only)")
+	f.StringArrayVar(&o.media.publicIPs, "media-ip", nil, "`IP` under which viewers reach --media, behind a NAT; may be given twice, for IPv4 and IPv6")
+	f.StringVar(&o.media.iceServers, "ice-servers", "", "`FILE` with the STUN and TURN servers to hand to viewers: a JSON list as RTCPeerConnection takes it")
 	f.StringVar(&o.metrics, "metrics", "", "host:port for /metrics (Prometheus) and /stages (JSON), such as 127.0.0.1:9090 (default: none)")
 	f.StringVar(&o.data, "data", "", "folder for the log and the sign-ins (default: hotseat in the user's data folder)")
 	f.StringVar(&o.ssh, "ssh", "", "host:port for consoles over SSH (default: none)")
@@ -63,6 +67,10 @@ func serveCommand() *cobra.Command {
 
 func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err := o.check(); err != nil {
+		return err
+	}
+	media, err := o.media.media()
+	if err != nil {
 		return err
 	}
 	if err := doctor.Check(ctx); err != nil {
@@ -100,7 +108,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		applications = append(applications, app)
 	}
 	running, err := host.Serve(ctx, host.Config{
-		Listen: o.listen, PublicURL: o.public, Metrics: o.metrics, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
+		Listen: o.listen, PublicURL: o.public, Media: media, Metrics: o.metrics, DataDir: o.data, BinDir: filepath.Dir(self), Applications: applications,
 		ConnectionTimeout: demo.ConnectionTimeout, Log: logger,
 	}, func() *exec.Cmd {
 		worker := exec.Command(self, "worker")

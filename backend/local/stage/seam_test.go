@@ -51,7 +51,6 @@ func newSeamed(t *testing.T) *seamed {
 	s := &seamed{w: &keptWriter{}, lane: l}
 	s.small, s.large = newFeeder(newStream(webrtc.RTPCodecTypeVideo, lanes{l})), newFeeder(newStream(webrtc.RTPCodecTypeVideo, lanes{l}))
 	for _, f := range []*feeder{s.small, s.large} {
-		f.s.keyFrames.send = func() {}
 		t.Cleanup(f.s.idle)
 	}
 	s.output = outputOn(l, s.small.s, s.w)

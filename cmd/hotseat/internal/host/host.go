@@ -27,11 +27,12 @@ import (
 
 // Config says what to assemble.
 type Config struct {
-	Listen       string // of the edge, host:port; port 0 is any free one
-	PublicURL    string // of the edge for clients elsewhere; "": as it is listened on
-	Metrics      string // host:port of the stages' figures; "": none
-	DataDir      string // the log, the sign-ins, scratch; made with mode 0700 if missing
-	BinDir       string // folder with hotseat-instance and hotseat-sidecar
+	Listen       string      // of the edge, host:port; port 0 is any free one
+	PublicURL    string      // of the edge for clients elsewhere; "": as it is listened on
+	Media        local.Media // how the broadcast reaches viewers on other machines
+	Metrics      string      // host:port of the stages' figures; "": none
+	DataDir      string      // the log, the sign-ins, scratch; made with mode 0700 if missing
+	BinDir       string      // folder with hotseat-instance and hotseat-sidecar
 	Applications []gameliftstreams.Application
 	// ConnectionTimeout is how long a stream session waits for a client, 1 s to 1 h.
 	ConnectionTimeout time.Duration
@@ -135,7 +136,7 @@ func openLog(dataDir string) (*store.Store, error) {
 
 func startServices(cfg Config, users []cognito.User, g local.Gate) (*local.Services, error) {
 	return local.Start(local.Config{
-		Listen: cfg.Listen, PublicURL: cfg.PublicURL, Metrics: cfg.Metrics, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
+		Listen: cfg.Listen, PublicURL: cfg.PublicURL, Media: cfg.Media, Metrics: cfg.Metrics, Applications: cfg.Applications, InstancePath: instanceProgram(cfg),
 		ScratchDir: filepath.Join(cfg.DataDir, "instances"), Users: users, Gate: g, Now: time.Now, Log: cfg.Log,
 	})
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"hotseat/backend/local"
+	"hotseat/backend/local/stage"
+)
+
+// mediaOptions say how the broadcast reaches viewers on other machines. Pages and API go where --listen says; media
+// does not go through a proxy.
+type mediaOptions struct {
+	address    string
+	publicIPs  []string
+	iceServers string // file
+}
+
+// maxICEServers bounds the list: a browser warns beyond a handful.
+const maxICEServers = 16
+
+// media checks the options and reads the file.
+func (o mediaOptions) media() (local.Media, error) {
+	m := local.Media{Address: o.address, PublicIPs: o.publicIPs}
+	if o.address != "" {
+		host, port, err := net.SplitHostPort(o.address)
+		if err != nil || net.ParseIP(host) == nil || port == "" {
+			return m, fmt.Errorf("--media %s is no address and port, such as 192.0.2.7:8480", o.address)
+		}
+		if ip := net.ParseIP(host); ip.IsUnspecified() && len(o.publicIPs) == 0 {
+			return m, fmt.Errorf("--media %s is every address of this machine: say with --media-ip under which one viewers reach it", o.address)
+		}
+	}
+	for _, ip := range o.publicIPs {
+		if net.ParseIP(ip) == nil {
+			return m, fmt.Errorf("--media-ip %s is no IP address", ip)
+		}
+	}
+	if len(o.publicIPs) > 0 && o.address == "" {
+		return m, errors.New("--media-ip needs --media, the address and port that it stands for")
+	}
+	if o.iceServers == "" {
+		return m, nil
+	}
+	f, err := os.Open(o.iceServers)
+	if err != nil {
+		return m, fmt.Errorf("--ice-servers: %w", err)
+	}
+	defer f.Close()
+	if m.ICEServers, err = readICEServers(f); err != nil {
+		return m, fmt.Errorf("--ice-servers %s: %w", o.iceServers, err)
+	}
+	return m, nil
+}
+
+// readICEServers reads the list that a page gives to RTCPeerConnection (W3C WebRTC section 4.2.4, RTCIceServer). Errors
+// hold no credential.
+func readICEServers(r io.Reader) ([]stage.ICEServer, error) {
+	var list []struct {
+		URLs       oneOrMore `json:"urls"`
+		Username   string    `json:"username"`
+		Credential string    `json:"credential"`
+	}
+	decoder := json.NewDecoder(io.LimitReader(r, 64<<10))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&list); err != nil {
+		return nil, fmt.Errorf(`not a list like [{"urls": "turn:turn.example.net", "username": "…", "credential": "…"}]: %w`, err)
+	}
+	var servers []stage.ICEServer
+	for n, s := range list {
+		if len(s.URLs) == 0 {
+			return nil, fmt.Errorf("server %d has no urls", n+1)
+		}
+		for _, url := range s.URLs {
+			scheme, _, _ := strings.Cut(url, ":")
+			turn := scheme == "turn" || scheme == "turns"
+			switch {
+			case !turn && scheme != "stun" && scheme != "stuns" || strings.ContainsAny(url, "<>\" \r\n"):
+				return nil, fmt.Errorf("server %d: %q is no stun:, turn: or turns: address (RFC 7064, RFC 7065)", n+1, url)
+			case turn && (s.Username == "" || s.Credential == ""):
+				return nil, fmt.Errorf("server %d: TURN needs username and credential", n+1)
+			case strings.ContainsFunc(s.Username+s.Credential, func(c rune) bool { return c < ' ' || c > '~' }):
+				return nil, fmt.Errorf("server %d: username and credential travel in a header: printable ASCII only", n+1)
+			}
+			servers = append(servers, stage.ICEServer{URL: url, Username: s.Username, Credential: s.Credential})
+		}
+	}
+	if len(servers) > maxICEServers {
+		return nil, fmt.Errorf("%d addresses; at most %d", len(servers), maxICEServers)
+	}
+	return servers, nil
+}
+
+// oneOrMore is a string or a list of them.
+type oneOrMore []string
+
+// UnmarshalJSON is of json.Unmarshaler.
+func (o *oneOrMore) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*o = oneOrMore{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(o))
+}

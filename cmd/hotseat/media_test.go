@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hotseat/backend/local/stage"
+)
+
+func TestMediaOptionsThatReachNobodyAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		address string
+		ips     []string
+		says    string
+	}{
+		{"", nil, ""},
+		{"192.0.2.7:8480", nil, ""},
+		{"[2001:db8::7]:8480", nil, ""},
+		{"0.0.0.0:8480", []string{"192.0.2.7"}, ""},
+		{"0.0.0.0:8480", nil, "--media-ip"},
+		{"[::]:8480", nil, "--media-ip"},
+		{"8480", nil, "address and port"},
+		{"playtests.example:8480", nil, "address and port"},
+		{"192.0.2.7:8480", []string{"playtests.example"}, "no IP address"},
+		{"", []string{"192.0.2.7"}, "needs --media"},
+	} {
+		_, err := mediaOptions{address: c.address, publicIPs: c.ips}.media()
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("--media %q --media-ip %q: %v, want %q", c.address, c.ips, err, c.says)
+		}
+	}
+}
+
+func TestICEServersAreReadAsAPageHasThem(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ice.json")
+	text := `[{"urls": "stun:stun.example.net"}, {"urls": ["turn:turn.example.net?transport=udp", "turns:turn.example.net"], "username": "u", "credential": "p"}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := mediaOptions{iceServers: file}.media()
+	if err != nil || len(m.ICEServers) != 3 || m.ICEServers[2] != (stage.ICEServer{URL: "turns:turn.example.net", Username: "u", Credential: "p"}) {
+		t.Errorf("%+v, %v", m.ICEServers, err)
+	}
+	for _, c := range []struct{ text, says string }{
+		{"", "not a list"},
+		{"{}", "not a list"},
+		{`[{"url": "stun:stun.example.net"}]`, "not a list"},
+		{`[{}]`, "no urls"},
+		{`[{"urls": "https://turn.example.net"}]`, "stun:, turn:"},
+		{`[{"urls": "turn:turn.example.net>; rel=x"}]`, "stun:, turn:"},
+		{`[{"urls": "turn:turn.example.net", "username": "u"}]`, "needs username and credential"},
+		{`[{"urls": "turn:turn.example.net", "username": "u", "credential": "hush\r\nX: y"}]`, "printable"},
+		{"[" + strings.Repeat(`{"urls": "stun:stun.example.net"},`, maxICEServers) + `{"urls": "stun:stun.example.net"}]`, "at most"},
+	} {
+		_, err := readICEServers(strings.NewReader(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v, want %q", c.text, err, c.says)
+		}
+	}
+}
