@@ -34,6 +34,7 @@ func serveBenchmark() {
 	mux.Handle("/whip/", http.StripPrefix("/whip", server.Handler()))
 	fmt.Println(front.URL)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each line asks for what memory is in use
+		runtime.GC() // a pool lets go of what it held with the second collection
 		debug.FreeOSMemory()
 		var memory runtime.MemStats
 		runtime.ReadMemStats(&memory)

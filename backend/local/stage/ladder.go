@@ -226,6 +226,7 @@ func (l *ladder) stats(now time.Time) (all StreamStats, each []LayerStats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rungs := slices.Clone(l.rungs)
+	all.Silent = true // if each of them is
 	slices.SortStableFunc(rungs, func(a, b *rung) int { return cmp.Compare(a.pixels(), b.pixels()) })
 	for _, r := range rungs {
 		s := r.stats(now)
@@ -254,6 +255,7 @@ func (s *StreamStats) add(l StreamStats) {
 	s.ViewerDrops += l.ViewerDrops
 	s.BitsPerSecond += l.BitsPerSecond
 	s.FramesPerSecond = max(s.FramesPerSecond, l.FramesPerSecond)
+	s.Silent = s.Silent && l.Silent
 	if s.KeyFrameAge == 0 || l.KeyFrameAge > 0 && l.KeyFrameAge < s.KeyFrameAge {
 		s.KeyFrameAge = l.KeyFrameAge
 	}

@@ -86,6 +86,12 @@ var (
 		counter("key_frames", "Key frames from the publisher.", ofStream, func(s StreamStats) float64 { return float64(s.KeyFrames) }),
 		counter("key_frame_requests", "Key frames asked of the publisher.", ofStream, func(s StreamStats) float64 { return float64(s.KeyFrameRequests) }),
 		gauge("key_frame_age_seconds", "Since the newest key frame began.", ofStream, func(s StreamStats) float64 { return s.KeyFrameAge.Seconds() }),
+		gauge("silent", "1 when it is published and nothing has come for a second: muted, or in trouble.", ofStream, func(s StreamStats) float64 {
+			if s.Silent {
+				return 1
+			}
+			return 0
+		}),
 		counter("viewer_drops", "Times that a subscriber was dropped to the next key frame.", ofStream, func(s StreamStats) float64 { return float64(s.ViewerDrops) }),
 	}
 )

@@ -59,6 +59,7 @@ type StreamStats struct {
 	KeyFrameRequests uint64        `json:"keyFrameRequests"` // to the publisher
 	NACKs            uint64        `json:"nacks"`            // packets that subscribers reported missing
 	Resent           uint64        `json:"resent"`
+	Silent           bool          `json:"silent"`      // it is published, and nothing has come for a second: muted, or in trouble
 	ViewerDrops      uint64        `json:"viewerDrops"` // times that a subscriber was dropped to the next key frame
 	BitsPerSecond    float64       `json:"bitsPerSecond"`
 	FramesPerSecond  float64       `json:"framesPerSecond"`
@@ -117,6 +118,9 @@ type pace struct {
 }
 
 const sampleTime = time.Second
+
+// silentTime is longer than a browser's sound pauses in silence (Opus DTX sends a packet in 400 ms).
+const silentTime = time.Second
 
 // look takes the totals of now and returns bits and frames per second.
 func (p *pace) look(now time.Time, bytes, frames uint64) (bits, fps float64) {
@@ -226,6 +230,7 @@ func (s *stream) stats(now time.Time) StreamStats {
 	}
 	if src := s.source; src != nil && src.started {
 		out.Lost = src.highest - src.first + 1 - src.received
+		out.Silent = now.Sub(s.lastTime) > silentTime
 	}
 	s.mu.Unlock()
 	if s.keyFrames != nil {

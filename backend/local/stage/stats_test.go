@@ -157,6 +157,29 @@ func FuzzReceiverFeedback(f *testing.F) {
 	})
 }
 
+func TestAMutedPublisherIsSeenWithinASecondAndSoIsItsReturn(t *testing.T) {
+	f := newFeeder(newStream(webrtc.RTPCodecTypeAudio, nil))
+	if f.s.stats(f.now).Silent {
+		t.Error("silent before its first packet")
+	}
+	f.give(1, 960, true, false)
+	if f.s.stats(f.now.Add(silentTime)).Silent {
+		t.Error("a pause as of DTX is taken for silence")
+	}
+	f.now = f.now.Add(silentTime + 20*time.Millisecond)
+	if !f.s.stats(f.now).Silent {
+		t.Error("nothing has come for more than a second, and it is not said")
+	}
+	f.give(2, 1920, true, false)
+	if f.s.stats(f.now).Silent {
+		t.Error("silent after its return")
+	}
+	f.s.detach(f.src)
+	if f.s.stats(f.now.Add(time.Minute)).Silent {
+		t.Error("who does not publish is no muted publisher")
+	}
+}
+
 func FuzzPublishedMedia(f *testing.F) {
 	packet := func(sequence uint16, timestamp uint32, payload []byte) []byte {
 		raw, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: sequence, Timestamp: timestamp, Marker: true}, Payload: payload}).Marshal()

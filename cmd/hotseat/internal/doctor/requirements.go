@@ -60,6 +60,9 @@ func Requirements() []Requirement {
 		{Name: "scheduling classes (chrt)", Package: "util-linux", For: Test, Without: "the browsers of the tests take the processor from the game", check: program("chrt")},
 		{Name: "someone else's game (chocolate-doom)", Package: "chocolate-doom", For: Test, Without: "the test with a real game cannot run", check: program("chocolate-doom", "/usr/games/chocolate-doom")},
 		{Name: "its levels (Freedoom)", Package: "freedoom", For: Test, Without: "the test with a real game cannot run", check: file("/usr/share/games/doom/freedoom1.wad")},
+		{Name: "GStreamer's WebRTC (webrtcbin's ICE)", Package: "gstreamer1.0-nice", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/*/gstreamer-1.0/libgstnice.so")},
+		{Name: "its description for scripts", Package: "gir1.2-gst-plugins-bad-1.0", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib")},
+		{Name: "GObject for Python (gi)", Package: "python3-gi", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/python3/dist-packages/gi/__init__.py")},
 		{Name: "C# compiler and Mono (mcs, mono)", Package: "mono-mcs", For: Test, Optional: true, Without: "the C# example is not run", check: program("mcs")},
 		{Name: "Godot 3 without a screen (godot3-server)", Package: "godot3-server", For: Test, Optional: true, Without: "the GDScript example is looked at and not run", check: program("godot3-server")},
 	}
