@@ -23,23 +23,23 @@ type mediamtx struct{ whip, whep, rtsp string }
 
 func startMediaMTX(t *testing.T) mediamtx {
 	t.Helper()
+	web, media, rtsp := freeAddress(t), freeAddress(t), freeAddress(t)
+	runMediaMTX(t, "logLevel: warn\nhls: no\nrtmp: no\nsrt: no\nmoq: no\nrtsp: yes\nrtspTransports: [tcp]\nrtspAddress: "+rtsp+
+		"\nwebrtc: yes\nwebrtcAddress: "+web+"\nwebrtcLocalUDPAddress: "+media+
+		"\nwebrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [127.0.0.1]\npaths:\n  all_others:\n", web, rtsp)
+	return mediamtx{"http://" + web + "/game/whip", "http://" + web + "/game/whep", "rtsp://" + rtsp + "/game"}
+}
+
+// runMediaMTX runs one until the test ends, and waits until it listens on the addresses. Without the program the test is
+// skipped.
+func runMediaMTX(t *testing.T, settings string, addresses ...string) {
+	t.Helper()
 	program := os.Getenv("HOTSEAT_MEDIAMTX")
 	if program == "" {
 		t.Skip("HOTSEAT_MEDIAMTX names no mediamtx program (github.com/bluenviron/mediamtx)")
 	}
-	free := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		return l.Addr().String()
-	}
-	web, media, rtsp := free(), free(), free()
 	config := filepath.Join(t.TempDir(), "mediamtx.yml")
-	write(t, config, "logLevel: warn\nhls: no\nrtmp: no\nsrt: no\nmoq: no\nrtsp: yes\nrtspTransports: [tcp]\nrtspAddress: "+rtsp+
-		"\nwebrtc: yes\nwebrtcAddress: "+web+"\nwebrtcLocalUDPAddress: "+media+
-		"\nwebrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [127.0.0.1]\npaths:\n  all_others:\n")
+	write(t, config, settings)
 	cmd := exec.Command(program, config)
 	cmd.Dir = filepath.Dir(config)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -50,7 +50,7 @@ func startMediaMTX(t *testing.T) mediamtx {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for _, address := range []string{web, rtsp} {
+	for _, address := range addresses {
 		until(t, "mediamtx to listen", func() bool {
 			c, err := net.Dial("tcp", address)
 			if err == nil {
@@ -59,7 +59,17 @@ func startMediaMTX(t *testing.T) mediamtx {
 			return err == nil
 		})
 	}
-	return mediamtx{"http://" + web + "/game/whip", "http://" + web + "/game/whep", "rtsp://" + rtsp + "/game"}
+}
+
+// freeAddress is one of loopback on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func TestAServerThatOthersWrotePlaysTheBroadcast(t *testing.T) {
