@@ -38,6 +38,29 @@ func TestSoundIsCapturedOnTheSameClock(t *testing.T) {
 	}
 }
 
+// What the sidecar hears of each kind of sound server is a tone, by the size of its packets: silence has 3 bytes, and a
+// constant one is heard only if something is connected to the sink's monitor.
+func TestATonePlayedToTheDefaultSinkIsHeard(t *testing.T) {
+	for name, serve := range map[string]func(testing.TB) string{"PulseAudio": testscreen.Sound, "PipeWire": testscreen.PipeWire} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := serve(t)
+			display := testscreen.Start(t, 320, 240)
+			p := open(t, capture.Config{Display: display, Width: 320, Height: 240, Audio: true, PulseServer: server})
+			testscreen.Tone(t, server)
+			heard := 0
+			until(t, "a tone", func() bool {
+				if s := next(t, p, p.Audio(), "Opus packet"); len(s.Data) > 60 {
+					heard++
+				} else {
+					heard = 0
+				}
+				return heard > 50 // a second of it
+			})
+		})
+	}
+}
+
 func TestWithoutASoundServerThePictureIsCapturedWithOneWarning(t *testing.T) {
 	t.Parallel()
 	display := testscreen.Start(t, 320, 240)
