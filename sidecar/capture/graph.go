@@ -103,7 +103,7 @@ func (g *graph) stopSoon() bool {
 		defer close(done)
 		_ = g.pipeline.SetState(gst.StateNull)
 		g.release()
-		trim()
+		trimSoon()
 	}()
 	select {
 	case <-done:
