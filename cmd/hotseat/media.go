@@ -17,7 +17,7 @@ import (
 // does not go through a proxy.
 type mediaOptions struct {
 	address    string
-	publicIPs  []string
+	publicIP   string
 	iceServers string // file
 }
 
@@ -26,23 +26,27 @@ const maxICEServers = 16
 
 // media checks the options and reads the file.
 func (o mediaOptions) media() (local.Media, error) {
-	m := local.Media{Address: o.address, PublicIPs: o.publicIPs}
+	m := local.Media{Address: o.address}
+	var own net.IP
 	if o.address != "" {
 		host, port, err := net.SplitHostPort(o.address)
 		if err != nil || net.ParseIP(host) == nil || port == "" {
 			return m, fmt.Errorf("--media %s is no address and port, such as 192.0.2.7:8480", o.address)
 		}
-		if ip := net.ParseIP(host); ip.IsUnspecified() && len(o.publicIPs) == 0 {
+		if own = net.ParseIP(host); own.IsUnspecified() && o.publicIP == "" {
 			return m, fmt.Errorf("--media %s is every address of this machine: say with --media-ip under which one viewers reach it", o.address)
 		}
 	}
-	for _, ip := range o.publicIPs {
-		if net.ParseIP(ip) == nil {
-			return m, fmt.Errorf("--media-ip %s is no IP address", ip)
+	if o.publicIP != "" {
+		switch public := net.ParseIP(o.publicIP); {
+		case public == nil:
+			return m, fmt.Errorf("--media-ip %s is no IP address", o.publicIP)
+		case o.address == "":
+			return m, errors.New("--media-ip needs --media, the address and port that it stands for")
+		case (public.To4() == nil) != (own.To4() == nil):
+			return m, fmt.Errorf("--media-ip %s cannot stand for --media %s: one is IPv4 and the other IPv6", o.publicIP, o.address)
 		}
-	}
-	if len(o.publicIPs) > 0 && o.address == "" {
-		return m, errors.New("--media-ip needs --media, the address and port that it stands for")
+		m.PublicIPs = []string{o.publicIP}
 	}
 	if o.iceServers == "" {
 		return m, nil
@@ -81,7 +85,7 @@ func readICEServers(r io.Reader) ([]stage.ICEServer, error) {
 			turn := scheme == "turn" || scheme == "turns"
 			switch {
 			case !turn && scheme != "stun" && scheme != "stuns" || strings.ContainsAny(url, "<>\" \r\n"):
-				return nil, fmt.Errorf("server %d: %q is no stun:, turn: or turns: address (RFC 7064, RFC 7065)", n+1, url)
+				return nil, fmt.Errorf("server %d: %q is no stun:, stuns:, turn: or turns: address (RFC 7064, RFC 7065)", n+1, url)
 			case turn && (s.Username == "" || s.Credential == ""):
 				return nil, fmt.Errorf("server %d: TURN needs username and credential", n+1)
 			case strings.ContainsFunc(s.Username+s.Credential, func(c rune) bool { return c < ' ' || c > '~' }):

@@ -12,23 +12,24 @@ import (
 func TestMediaOptionsThatReachNobodyAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		address string
-		ips     []string
+		ip      string
 		says    string
 	}{
-		{"", nil, ""},
-		{"192.0.2.7:8480", nil, ""},
-		{"[2001:db8::7]:8480", nil, ""},
-		{"0.0.0.0:8480", []string{"192.0.2.7"}, ""},
-		{"0.0.0.0:8480", nil, "--media-ip"},
-		{"[::]:8480", nil, "--media-ip"},
-		{"8480", nil, "address and port"},
-		{"playtests.example:8480", nil, "address and port"},
-		{"192.0.2.7:8480", []string{"playtests.example"}, "no IP address"},
-		{"", []string{"192.0.2.7"}, "needs --media"},
+		{"", "", ""},
+		{"192.0.2.7:8480", "", ""},
+		{"[2001:db8::7]:8480", "", ""},
+		{"0.0.0.0:8480", "192.0.2.7", ""},
+		{"0.0.0.0:8480", "", "--media-ip"},
+		{"[::]:8480", "", "--media-ip"},
+		{"8480", "", "address and port"},
+		{"playtests.example:8480", "", "address and port"},
+		{"192.0.2.7:8480", "playtests.example", "no IP address"},
+		{"", "192.0.2.7", "needs --media"},
+		{"[::]:8480", "192.0.2.7", "IPv6"},
 	} {
-		_, err := mediaOptions{address: c.address, publicIPs: c.ips}.media()
+		_, err := mediaOptions{address: c.address, publicIP: c.ip}.media()
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-			t.Errorf("--media %q --media-ip %q: %v, want %q", c.address, c.ips, err, c.says)
+			t.Errorf("--media %q --media-ip %q: %v, want %q", c.address, c.ip, err, c.says)
 		}
 	}
 }
@@ -48,8 +49,8 @@ func TestICEServersAreReadAsAPageHasThem(t *testing.T) {
 		{"{}", "not a list"},
 		{`[{"url": "stun:stun.example.net"}]`, "not a list"},
 		{`[{}]`, "no urls"},
-		{`[{"urls": "https://turn.example.net"}]`, "stun:, turn:"},
-		{`[{"urls": "turn:turn.example.net>; rel=x"}]`, "stun:, turn:"},
+		{`[{"urls": "https://turn.example.net"}]`, "stuns:, turn:"},
+		{`[{"urls": "turn:turn.example.net>; rel=x"}]`, "stuns:, turn:"},
 		{`[{"urls": "turn:turn.example.net", "username": "u"}]`, "needs username and credential"},
 		{`[{"urls": "turn:turn.example.net", "username": "u", "credential": "hush\r\nX: y"}]`, "printable"},
 		{"[" + strings.Repeat(`{"urls": "stun:stun.example.net"},`, maxICEServers) + `{"urls": "stun:stun.example.net"}]`, "at most"},

@@ -135,8 +135,11 @@ func (c *climb) choose(now time.Time, steps []step, at int) move {
 	if at < 0 {
 		c.stopProbe(now)
 		c.settled()
-		if !c.narrow {
+		switch {
+		case !c.narrow:
 			return move{to: len(steps) - 1, why: whyGone}
+		case !c.known(now):
+			return move{to: 0, why: whyGone} // a line that has been too narrow, and nobody knows for what
 		}
 		return move{to: c.fitting(now, steps, len(steps)-1), why: whyGone}
 	}

@@ -183,6 +183,18 @@ func TestALayerThatIsSentNoMoreIsReplacedAtOnce(t *testing.T) {
 	v.is(t, "what fits", 0)
 }
 
+func TestAfterItsLayerIsGoneANarrowLineOfUnknownWidthGetsTheSmallest(t *testing.T) {
+	v := newViewing(2, 100e3, 400e3, 2e6)
+	v.stay(3*time.Second, 0, 0.3)
+	if v.at != 0 && v.at != 1 {
+		t.Fatalf("on %d after heavy loss", v.at)
+	}
+	v.at = -1
+	if m := v.look(); m.to != 0 || m.why != whyGone {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestANarrowLineGetsWhatFitsAndIsTriedLessAndLess(t *testing.T) {
 	v := newViewing(2, 150e3, 500e3, 1500e3)
 	v.stay(5*time.Second, 2000e3, 0)

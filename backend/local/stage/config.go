@@ -26,13 +26,13 @@ var ErrTokenExpired = errors.New("participant token has expired")
 type Config struct {
 	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
 	PublicURL string
-	// UDPAddress is the first socket for media, the only one while there are few subscribers; the others take
-	// free ports of the same host, which may be an IPv6 address. Empty: a free port of 127.0.0.1.
+	// UDPAddress is the first socket for media, the only one up to 200 subscribers; each further lane takes the next
+	// port, or any if the port is 0. The host may be an IPv6 address. Empty: free ports of 127.0.0.1.
 	UDPAddress string
 	// TCPAddress is one port for media from and to networks without UDP (ICE over TCP, RFC 6544). Empty: none.
 	TCPAddress string
-	// PublicIPs stand for the sockets' own addresses in answers, when a NAT maps them one to one: at most one IPv4
-	// and one IPv6 address.
+	// PublicIPs stand for the sockets' own addresses in answers, when a NAT maps them one to one: one address of each
+	// family that UDPAddress has, which is one.
 	PublicIPs []string
 	// ICEServers are handed out to clients with each answer (Link headers, RFC 9725 section 4.6). The server itself
 	// uses none: it is where clients can reach it.

@@ -12,12 +12,12 @@
 //     its own; when that is full, frames are dropped up to the next key frame, and the log says so.
 //   - Kept: the newest key frame and what follows it, while it is short. A subscriber that comes is sent
 //     that first, so that it sees the picture before the publisher has made another key frame.
-//   - Delivered: every packet that reached the stage, once, to every subscriber that has been given a
+//   - Delivered: every packet of a stream that reached the stage, once, to every subscriber of it that has been given a
 //     key frame. Retransmitted: what a subscriber reports missing (NACK), from one ring of the newest 1024
 //     packets a stream. Dropped: duplicates, packets older than the ring, and video before a subscriber's
 //     first key frame. When a lane cannot keep up, whole frames are dropped, up to the next key frame, and
 //     the log says so.
-//   - Paced: nobody is sent more than 32 packets in 4 ms, so that a key frame does not overrun the queue where a
+//   - Paced: nobody is sent more than 32 packets of a stream in 4 ms, so that a key frame does not overrun the queue where a
 //     viewer's line gets narrow. What is more waits, in order, and everybody has a turn before anybody's second.
 //   - A publisher may send up to three encodings of its picture at once (simulcast). Each of these layers has all that a
 //     stream has: a ring, a newest key frame, requests of its own. A subscriber is given one layer, the largest that its
@@ -26,9 +26,11 @@
 //     takes is what it says itself (REMB, measured by the send times in the packets; else what it reports lost, or what
 //     its queue did not take). Down goes at once, up only when the estimate has allowed it for seconds or a probe with
 //     padding went well; what fails is tried again later and later. A layer that is silent for a second is replaced
-//     for all who had it. With one layer none of this takes part.
+//     for all who had it. Until a
+//     publisher has sent a second layer none of this takes part.
 //   - Coalesced: key frame requests. The publisher gets at most one in 500 ms for a layer, however many ask, and a
-//     subscriber with a bad line causes no more than one in four seconds: key frames cost the others.
+//     subscriber with a bad line causes no more than one in four seconds, and one a second while it waits to be moved to
+//     another layer: key frames cost the others.
 //   - A subscriber outlives its publisher. When the same participant publishes again, sequence numbers and
 //     timestamps go on where the old stream stopped, beginning with a key frame, so a decoder never
 //     sees the seam.

@@ -82,11 +82,7 @@ func newEngine(cfg Config) (*engine, error) {
 		}
 	}
 	for i := range cfg.Lanes {
-		address := cfg.UDPAddress
-		if i > 0 {
-			address = anotherPort(address)
-		}
-		l, err := newLane(address, cfg.Log)
+		l, err := newLane(lanePort(cfg.UDPAddress, i), cfg.Log)
 		if err != nil {
 			return nil, errors.Join(err, e.close())
 		}

@@ -17,19 +17,22 @@ type violation struct {
 type inspector struct {
 	seen          []byte // the newest parameter set that passed; encoders repeat it with each key frame
 	width, height int    // of it
-	blind         int    // slices of key frames before the first parameter set
+	blind         int    // key frames before the first parameter set
+	blindest      uint32 // timestamp of the newest of them
 }
 
-// maxBlind is how many slices of key frames may come before the parameter set that says how to read them: the packet
+// maxBlind is how many key frames may come before the parameter set that says how to read them: the packet
 // that holds it may be lost, a few times. A publisher that sends none at all (because it is in the offer, as
 // sprop-parameter-sets) shows nobody anything, and tells no size to hold against the limits.
-const maxBlind = 20
+const maxBlind = 5
 
-func (i *inspector) check(g glance) *violation {
+// check looks at a packet with this timestamp.
+func (i *inspector) check(g glance, timestamp uint32) *violation {
 	if g.bSlice {
 		return &violation{BFramePresent, "the video has B-frames; turn them off in the encoder"}
 	}
-	if g.keyFrame && g.sps == nil && i.seen == nil {
+	if g.keyFrame && g.sps == nil && i.seen == nil && (i.blind == 0 || i.blindest != timestamp) {
+		i.blindest = timestamp
 		if i.blind++; i.blind > maxBlind {
 			return &violation{InvalidVideoCodec, "the video has no parameter sets; send SPS and PPS with each key frame"}
 		}

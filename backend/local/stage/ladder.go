@@ -2,6 +2,7 @@ package stage
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -19,6 +20,10 @@ const (
 	layerGone = time.Second
 	// lookInterval is how often the viewers of a publisher with several layers are looked at.
 	lookInterval = 100 * time.Millisecond
+	// stillTime without any packet of any layer is a pause of the publisher.
+	stillTime = 300 * time.Millisecond
+	// askInterval is how often a layer is asked for the key frame with which a viewer is to come to it.
+	askInterval = time.Second
 	// paceTime is over what a layer's bitrate is measured: long enough for a key frame to be no surprise.
 	paceTime = time.Second
 )
@@ -54,7 +59,28 @@ type rung struct {
 type viewer struct {
 	to    *rung // that it is being moved to; nil: none
 	moves uint64
+	asked time.Time // for the key frame to come with
 	said  time.Time
+}
+
+// moved is a viewer that is being moved, for the log.
+type moved struct {
+	log                   *slog.Logger
+	viewer, from, to, why string
+	estimate, moves       int
+}
+
+// mostSaid is how many moves of one moment have a line each.
+const mostSaid = 3
+
+func sayMoved(all []moved) {
+	for n, m := range all {
+		if n == mostSaid {
+			m.log.Info("and so are others", "from", m.from, "viewers", len(all)-n)
+			return
+		}
+		m.log.Info("a viewer is moved to another layer", "viewer", m.viewer, "from", m.from, "layer", m.to, "why", m.why, "estimate", m.estimate, "moves", m.moves)
+	}
 }
 
 func newLadder(on lanes) *ladder {
@@ -99,11 +125,28 @@ func (l *ladder) hear(r *rung, width, height int, now time.Time) {
 		return
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	r.heard = now
+	var moved []moved
 	if now.Sub(l.looked) >= lookInterval {
+		l.excuse(r, now)
 		l.looked = now
-		l.look(now)
+		moved = l.look(now)
+	}
+	l.mu.Unlock()
+	sayMoved(moved) // a log that is slow holds up nobody but this reader
+}
+
+// excuse forgives the other layers a pause of all: the publisher stood still, or its line. One that has been stopped
+// grows older by stillTime in each pause, so that it is noticed in a picture of one frame a second too. mu is held.
+func (l *ladder) excuse(heard *rung, now time.Time) {
+	pause := now.Sub(l.looked) - stillTime
+	if l.looked.IsZero() || pause <= 0 {
+		return
+	}
+	for _, r := range l.rungs {
+		if r != heard && !r.heard.IsZero() {
+			r.heard = r.heard.Add(pause)
+		}
 	}
 }
 
@@ -124,7 +167,7 @@ func (l *ladder) sent(now time.Time) (rungs []*rung, steps []step) {
 }
 
 // look moves those who are to be on another rung. mu is held.
-func (l *ladder) look(now time.Time) {
+func (l *ladder) look(now time.Time) (said []moved) {
 	for _, r := range l.rungs {
 		r.mu.Lock()
 		bytes := r.bytes
@@ -133,14 +176,18 @@ func (l *ladder) look(now time.Time) {
 	}
 	rungs, steps := l.sent(now)
 	if len(rungs) == 0 {
-		return
+		return nil
 	}
 	for o, v := range l.viewers {
-		l.lookAt(o, v, rungs, steps, now)
+		if m := l.lookAt(o, v, rungs, steps, now); m.why != "" {
+			said = append(said, m)
+		}
 	}
+	return said
 }
 
-func (l *ladder) lookAt(o *output, v *viewer, rungs []*rung, steps []step, now time.Time) {
+// lookAt moves one, if so, and returns what is to be said.
+func (l *ladder) lookAt(o *output, v *viewer, rungs []*rung, steps []step, now time.Time) (_ moved) {
 	current := o.current()
 	if v.to != nil && v.to.stream == current {
 		v.to = nil
@@ -152,7 +199,10 @@ func (l *ladder) lookAt(o *output, v *viewer, rungs []*rung, steps []step, now t
 	}
 	at := slices.IndexFunc(rungs, func(r *rung) bool { return r.stream == on })
 	if v.to != nil && at >= 0 {
-		on.wantKeyFrame() // until one has come, and the viewer with it
+		if now.Sub(v.asked) >= askInterval { // until one has come, and the viewer with it
+			v.asked = now
+			on.wantKeyFrame()
+		}
 		return
 	}
 	m := o.line.choose(now, steps, at)
@@ -161,19 +211,18 @@ func (l *ladder) lookAt(o *output, v *viewer, rungs []*rung, steps []step, now t
 	if m.to == at {
 		return
 	}
-	if to.stream == current { // back to what it still has
-		v.to = nil
-	} else {
-		v.to = to
+	v.to = to
+	if to.stream != current { // else it goes back to what it still has
 		v.moves++
+		v.asked = now
 		to.wantKeyFrame()
 	}
 	to.try(o)
-	if now.Sub(v.said) >= sayInterval {
-		v.said = now
-		o.lane.log.Info("a viewer is moved to another layer", "viewer", o.viewer, "from", o.streamID,
-			"layer", to.String(), "why", m.why, "estimate", int(o.line.estimated(now)), "moves", v.moves)
+	if now.Sub(v.said) < sayInterval {
+		return
 	}
+	v.said = now
+	return moved{o.lane.log, o.viewer, o.streamID, to.String(), m.why, int(o.line.estimated(now)), int(v.moves)} //nolint:gosec // small
 }
 
 // best is the rung that a viewer begins with: the largest that is sent.
@@ -226,12 +275,19 @@ func (l *ladder) stats(now time.Time) (all StreamStats, each []LayerStats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rungs := slices.Clone(l.rungs)
-	all.Silent = true // if each of them is
+	published, silent := false, true // all that are published
 	slices.SortStableFunc(rungs, func(a, b *rung) int { return cmp.Compare(a.pixels(), b.pixels()) })
 	for _, r := range rungs {
 		s := r.stats(now)
+		if r.taken {
+			published, silent = true, silent && s.Silent
+		}
 		width, height := r.size()
-		each = append(each, LayerStats{RID: r.rid, Sent: r.taken && now.Sub(r.clocks().at) < layerGone, Width: width, Height: height, StreamStats: s})
+		heard := r.clocks().at
+		if l.many.Load() {
+			heard = r.heard // which does not count empty packets
+		}
+		each = append(each, LayerStats{RID: r.rid, Sent: r.taken && now.Sub(heard) < layerGone, Width: width, Height: height, StreamStats: s})
 		for o := range l.viewers {
 			if o.current() == r.stream {
 				each[len(each)-1].Viewers++
@@ -239,6 +295,7 @@ func (l *ladder) stats(now time.Time) (all StreamStats, each []LayerStats) {
 		}
 		all.add(s)
 	}
+	all.Silent = published && silent
 	return all, each
 }
 
@@ -255,7 +312,6 @@ func (s *StreamStats) add(l StreamStats) {
 	s.ViewerDrops += l.ViewerDrops
 	s.BitsPerSecond += l.BitsPerSecond
 	s.FramesPerSecond = max(s.FramesPerSecond, l.FramesPerSecond)
-	s.Silent = s.Silent && l.Silent
 	if s.KeyFrameAge == 0 || l.KeyFrameAge > 0 && l.KeyFrameAge < s.KeyFrameAge {
 		s.KeyFrameAge = l.KeyFrameAge
 	}

@@ -74,8 +74,9 @@ type clockPair struct {
 type branch struct {
 	stream   *stream
 	lane     *lane
-	outputs  []*output // this and the next two are of the lane's goroutine alone
+	outputs  []*output // this and the next three are of the lane's goroutine alone
 	comers   []*output // that are to come with the next key frame
+	passed   int       // key frames that they were not let come with
 	newest   *packet   // that was given to the outputs
 	size     int       // outputs and comers, or a few more; guarded by stream.order
 	skipping bool      // until the next key frame; guarded by lane.mu
@@ -233,7 +234,7 @@ func (j *job) do(now time.Time) {
 	case j.try != nil:
 		b.try(j.try)
 	default:
-		if j.burst.keyFrame && len(b.comers) > 0 {
+		if j.burst.keyFrame && len(b.comers) > 0 && !b.headless(j.burst) {
 			b.admit(j.burst)
 		}
 		// All packets of a turn to one, then the next: a receiver is woken once, and the packets leave as one datagram.

@@ -360,6 +360,41 @@ func TestAPublisherThatComesBackWithOtherLayersKeepsItsViewers(t *testing.T) {
 	s.awaitLayers(2) // the third is sent no more
 }
 
+func TestAPauseOfAPublisherMakesNoLayerOfItGone(t *testing.T) {
+	ladder := newLadder(lanes{testLane(t)})
+	var rungs []*rung
+	for n, rid := range []string{"q", "h", "f"} {
+		rungs = append(rungs, ladder.attach(rid, &source{ask: func() {}}, n == 0))
+	}
+	t.Cleanup(ladder.idle)
+	now := time.Unix(1_800_000_000, 0)
+	sent := func() int {
+		ladder.mu.Lock()
+		defer ladder.mu.Unlock()
+		rungs, _ := ladder.sent(now)
+		return len(rungs)
+	}
+	for range 20 {
+		for n, r := range rungs {
+			ladder.hear(r, 320<<n, 180<<n, now)
+		}
+		now = now.Add(50 * time.Millisecond)
+	}
+	now = now.Add(10 * time.Second) // the publisher's computer slept
+	ladder.hear(rungs[0], 320, 180, now)
+	if n := sent(); n != 3 {
+		t.Errorf("%d layers are left after a pause of all", n)
+	}
+	for range 6 { // one picture a second, and the large layer has been stopped
+		now = now.Add(time.Second)
+		ladder.hear(rungs[0], 320, 180, now)
+		ladder.hear(rungs[1], 640, 360, now)
+	}
+	if n := sent(); n != 2 {
+		t.Errorf("%d layers are said to be sent, of which one was stopped six pictures ago", n)
+	}
+}
+
 func TestOneLayerCostsAViewerNothing(t *testing.T) {
 	l := testLane(t)
 	ladder := newLadder(lanes{l})

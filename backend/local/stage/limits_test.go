@@ -232,22 +232,24 @@ func TestAViewerWhoseWayIsFullWaitsForTheNextKeyFrame(t *testing.T) {
 func TestAPublisherThatNeverSendsParameterSetsIsPutOut(t *testing.T) {
 	idr := glance{keyFrame: true}
 	var lucky, silent inspector
-	for range maxBlind {
-		if broken := errors.Join(problemOf(lucky.check(idr)), problemOf(silent.check(idr))); broken != nil {
-			t.Fatalf("a few lost packets put a publisher out: %v", broken)
+	for n := range uint32(maxBlind) {
+		for range 30 { // slices of one picture
+			if broken := errors.Join(problemOf(lucky.check(idr, n)), problemOf(silent.check(idr, n))); broken != nil {
+				t.Fatalf("a few lost packets put a publisher out: %v", broken)
+			}
 		}
 	}
-	if silent.check(glance{}) != nil {
+	if silent.check(glance{}, 50) != nil {
 		t.Error("put out by a picture that is no key frame")
 	}
-	if broken := silent.check(idr); broken == nil || broken.code != InvalidVideoCodec {
+	if broken := silent.check(idr, 100); broken == nil || broken.code != InvalidVideoCodec {
 		t.Errorf("a publisher without parameter sets: %+v", broken)
 	}
-	if broken := problemOf(lucky.check(glance{keyFrame: true, sps: standard.sps})); broken != nil {
+	if broken := problemOf(lucky.check(glance{keyFrame: true, sps: standard.sps}, 100)); broken != nil {
 		t.Fatal(broken)
 	}
-	for range 2 * maxBlind {
-		if broken := problemOf(lucky.check(idr)); broken != nil {
+	for n := range uint32(2 * maxBlind) {
+		if broken := problemOf(lucky.check(idr, 200+n)); broken != nil {
 			t.Fatalf("put out after its parameter set came: %v", broken)
 		}
 	}

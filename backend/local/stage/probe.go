@@ -2,6 +2,7 @@ package stage
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -39,11 +40,35 @@ func (t *timedHeader) now(at time.Time) rtp.Header {
 	return t.header
 }
 
-// another is the same for another goroutine.
-func (t *timedHeader) another(plain rtp.Header, at time.Time) rtp.Header {
-	other := timedHeader{id: t.id}
-	other.of(plain)
-	return other.now(at)
+// stampLog is what send times packets left with. A packet that is sent again must be the same to the bit: SRTP's nonce
+// is made of SSRC and sequence number, and the header is authenticated, so that two versions of one packet would give
+// AES-GCM's authentication key away (NIST SP 800-38D section 8). The lane's goroutine writes, others read.
+type stampLog struct {
+	first uint16 // the first that had a stamp
+	slots [ringSize]atomic.Uint64
+	count atomic.Uint32 // stamped so far
+}
+
+const stamped = 1 << 24 // a slot is sequence<<32, this, and 24 bits of time
+
+// put notes what a packet leaves with.
+func (l *stampLog) put(sequence uint16, stamp [3]byte) {
+	l.slots[sequence%ringSize].Store(uint64(sequence)<<32 | stamped | uint64(stamp[0])<<16 | uint64(stamp[1])<<8 | uint64(stamp[2]))
+	l.count.Add(1)
+}
+
+// header sets the header to that with which the packet left. It returns false when that is not known any more: then it
+// cannot be sent again.
+func (l *stampLog) header(t *timedHeader, plain rtp.Header, sequence uint16) (rtp.Header, bool) {
+	if l == nil {
+		return plain, true // none has left with a stamp
+	}
+	if slot := l.slots[sequence%ringSize].Load(); slot>>32 == uint64(sequence) && slot&stamped != 0 {
+		t.stamp = [3]byte{byte(slot >> 16), byte(slot >> 8), byte(slot)}
+		return t.header, true
+	}
+	// Those before the first had none, while it is not so long ago that numbers have come round.
+	return plain, before(sequence, l.first) && l.count.Load() < 1<<14
 }
 
 // stampTime writes seconds in 6.18 bits.
@@ -94,7 +119,8 @@ func (p *padder) take(bits int64, now time.Time) int {
 
 // pad sends the padding that is due behind a picture that was sent. The lane's goroutine uses it.
 func (o *output) pad(after burst) {
-	n := o.padder.take(o.probe.Load(), time.Now())
+	now := time.Now()
+	n := o.padder.take(o.probe.Load(), now)
 	last := after.packets[len(after.packets)-1]
 	if n == 0 || !last.marker || o.place == nil {
 		return
@@ -102,6 +128,9 @@ func (o *output) pad(after burst) {
 	if newest := o.place.newest; newest != nil && before(last.sequence, newest.sequence) {
 		return // repaired after newer ones were sent
 	}
+	may := o.turns.take(n, now)
+	o.padder.due += float64((n - may) * paddingSize)
+	n = may
 	r := o.route.Load()
 	if r == nil {
 		from := last.sequence - seamAge
@@ -110,10 +139,11 @@ func (o *output) pad(after burst) {
 	s := r.newest()
 	count := last.sequence + 1 - s.in
 	next := seam{stream: s.stream, in: s.in + count, out: s.out + count, ticks: s.ticks}
-	header := o.timed.now(time.Now())
+	header := o.timed.now(now)
 	header.Padding, header.Marker, header.Timestamp = true, false, last.timestamp+s.ticks
 	for range n {
 		header.SequenceNumber = next.out
+		o.stamp(next.out)
 		if sent, err := o.writer.WriteRTP(&header, padding); err != nil || sent == 0 {
 			break
 		}
@@ -121,6 +151,19 @@ func (o *output) pad(after burst) {
 		next.out++
 	}
 	o.route.Store(r.with(next, count))
+}
+
+// stamp notes that a packet leaves with the time that the timed header shows.
+func (o *output) stamp(sequence uint16) {
+	if o.timed.id == 0 {
+		return
+	}
+	l := o.stamps.Load()
+	if l == nil {
+		l = &stampLog{first: sequence}
+		o.stamps.Store(l)
+	}
+	l.put(sequence, o.timed.stamp)
 }
 
 // sent returns what an output sent by a sequence number, and its shift; nil if that is gone, or never was.

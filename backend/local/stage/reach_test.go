@@ -269,3 +269,18 @@ func TestAnAddressThatCannotBeUsedIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestLanesTakeThePortsThatFollow(t *testing.T) {
+	for _, c := range []struct {
+		address string
+		lane    int
+		want    string
+	}{
+		{"192.0.2.7:8480", 0, "192.0.2.7:8480"}, {"192.0.2.7:8480", 2, "192.0.2.7:8482"}, {"[2001:db8::7]:8480", 1, "[2001:db8::7]:8481"},
+		{"127.0.0.1:0", 1, "127.0.0.1:0"}, {"", 1, ""},
+	} {
+		if got := lanePort(c.address, c.lane); got != c.want {
+			t.Errorf("lane %d of %s is at %s, want %s", c.lane, c.address, got, c.want)
+		}
+	}
+}

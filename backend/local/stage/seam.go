@@ -92,6 +92,9 @@ func (b *branch) try(o *output) {
 		b.stream.shrink(b)
 		return
 	}
+	if len(b.outputs)+len(b.comers) == 0 {
+		b.newest = nil // of long ago
+	}
 	b.comers = append(b.comers, o)
 	o.trying = b
 }
@@ -136,23 +139,44 @@ func (b *branch) admit(key burst) {
 		b.take(o)
 	}
 	clear(b.comers)
-	b.comers = b.comers[:0]
+	b.comers, b.passed = b.comers[:0], 0
 }
 
 // take has an output be on the branch.
 func (b *branch) take(o *output) {
-	if len(b.outputs) == 0 {
+	if len(b.outputs)+len(b.comers) == 0 {
 		b.newest = nil // of long ago
 	}
 	b.outputs = append(b.outputs, o)
 	o.place = b
 }
 
-// note remembers the newest packet that the outputs were given.
+// note remembers the newest packet that the outputs were given. It is not the last of a frame whose packets were
+// reordered on the way.
 func (b *branch) note(sent burst) {
-	if p := sent.packets[len(sent.packets)-1]; b.newest == nil || before(b.newest.sequence, p.sequence) {
-		b.newest = p
+	for _, p := range sent.packets {
+		if b.newest == nil || before(b.newest.sequence, p.sequence) {
+			b.newest = p
+		}
 	}
+}
+
+// mostHeadless is how many key frames may pass by those who wait for one.
+const mostHeadless = 3
+
+// headless reports whether packets may be missing in front of a key frame. If they come late they are from before the
+// seam of those who begin with it, who would never miss them, and could be the parameter sets.
+func (b *branch) headless(key burst) bool {
+	if b.newest == nil || b.passed >= mostHeadless {
+		return false
+	}
+	for _, p := range key.packets {
+		if p.sequence == b.newest.sequence+1 {
+			return false
+		}
+	}
+	b.passed++
+	return true
 }
 
 // join makes a seam: the output goes on with what begins with key on b.

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -347,4 +348,79 @@ func TestPaddingBehindAPictureHasNumbersOfItsOwn(t *testing.T) {
 		s.small.s.idle()
 		s.large.s.idle()
 	})
+}
+
+// What SRTP protects under one number must be the same each time: two versions would share a nonce.
+func TestAPacketIsSentAgainExactlyAsItLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSeamed(t)
+		s.output.timed.id = 5
+		s.output.timed.of(s.output.header)
+		plain := s.w.take()
+		s.feed(s.small, 1001, 93_000, false) // without a time: there is one layer
+		plain = append(plain, s.w.take()...)
+		ladder := newLadder(lanes{s.lane})
+		ladder.many.Store(true)
+		s.output.ladder = ladder
+		s.output.probe.Store(1_000_000) // some padding, too
+		for n := range uint16(5) {
+			time.Sleep(frameTime) // so each has another time in it
+			s.pass(frameTime)
+			s.feed(s.small, 1002+n, 96_000+3000*uint32(n), false)
+		}
+		sent := append(plain, s.w.take()...)
+		var all []uint16
+		padded := 0
+		for _, p := range sent {
+			all = append(all, p.SequenceNumber)
+			if p.Padding {
+				padded++
+			}
+		}
+		if padded == 0 {
+			t.Fatal("no padding was sent")
+		}
+		s.resend(&rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers(all)})
+		again := map[uint16]string{}
+		for _, p := range s.w.take() {
+			again[p.SequenceNumber] = p.String() + fmt.Sprint(p.Header.GetExtension(5), p.Payload)
+		}
+		for _, p := range sent {
+			if now, first := again[p.SequenceNumber], p.String()+fmt.Sprint(p.Header.GetExtension(5), p.Payload); p.SequenceNumber > 1000 && now != first {
+				t.Errorf("packet %d left as\n%s\nand again as\n%s", p.SequenceNumber, first, now)
+			}
+		}
+		for n := range uint16(ringSize) { // so much later that its time is forgotten
+			s.output.stamp(2000 + n)
+		}
+		s.resend(&rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{sent[len(sent)-1].SequenceNumber})})
+		if got := s.w.take(); len(got) != 0 {
+			t.Errorf("sent again with another time: %v", got)
+		}
+		s.small.s.idle()
+		s.large.s.idle()
+	})
+}
+
+func TestAKeyFrameWithoutItsHeadIsNotBegunWith(t *testing.T) {
+	s := newSeamed(t)
+	s.moveTo(s.large)
+	s.feed(s.large, 65531, 703_000, false)
+	s.feed(s.large, 65533, 706_000, true) // 65532, its parameter sets, is late
+	if s.output.current() == s.large.s {
+		t.Fatal("moved to a key frame whose first packet is missing")
+	}
+	s.feed(s.large, 65534, 709_000, true)
+	if s.output.current() != s.large.s {
+		t.Error("not moved to a whole one")
+	}
+	s = newSeamed(t)
+	s.moveTo(s.large)
+	s.feed(s.large, 65531, 703_000, false)
+	for n := range uint16(mostHeadless + 1) {
+		s.feed(s.large, 65533+2*n, 706_000+3000*uint32(n), true)
+	}
+	if s.output.current() != s.large.s {
+		t.Error("waits for ever on a bad way from the publisher")
+	}
 }

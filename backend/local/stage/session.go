@@ -117,7 +117,7 @@ func (s *session) readMedia(track *webrtc.TrackRemote, to *stream, on *rung, src
 		var g glance
 		if on != nil {
 			if g = look(in.Payload); broken == nil {
-				broken = inspector.check(g)
+				broken = inspector.check(g, in.Timestamp)
 			}
 		}
 		if broken != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -95,11 +96,16 @@ func (l shortQueues) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// anotherPort is any free port of the same host.
-func anotherPort(address string) string {
-	host, _, err := net.SplitHostPort(address)
+// lanePort is the address of a lane: the port configured and those that follow it, so that a firewall or NAT can be told
+// of them; or any free ports.
+func lanePort(address string, lane int) string {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return address // listen says what is wrong with it
 	}
-	return net.JoinHostPort(host, "0")
+	n, err := strconv.Atoi(port)
+	if err != nil || n == 0 {
+		return net.JoinHostPort(host, port)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n+lane))
 }

@@ -203,7 +203,7 @@ func FuzzPublishedMedia(f *testing.F) {
 				continue
 			}
 			g := look(in.Payload)
-			if limits.check(g) != nil {
+			if limits.check(g, in.Timestamp) != nil {
 				break
 			}
 			before, after := s.take(src, &in, g.keyFrame, time.Unix(1_800_000_000, 0))

@@ -1,5 +1,5 @@
 // Package bridge runs the examples of docs/bridge.md against a real bridge, as far as this machine
-// has what they need: Go always, C# with Mono, GDScript with gdtoolkit's parser.
+// has what they need: Go always, C# with Mono, GDScript with Godot 3.
 package bridge
 
 import (
