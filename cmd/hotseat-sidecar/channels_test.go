@@ -106,11 +106,17 @@ func startChannels(t *testing.T) *channels {
 // until reads live events until one has the action and passes the check.
 func (c *channels) until(t *testing.T, action string, ok func(map[string]any) bool) map[string]any {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	return c.within(t, patience, action, ok)
+}
+
+// within is until with a time of its own.
+func (c *channels) within(t *testing.T, most time.Duration, action string, ok func(map[string]any) bool) map[string]any {
+	t.Helper()
+	for end := time.Now().Add(most); time.Now().Before(end); {
 		if m := next(t, c.live, action); m["action"] == action && ok(m) {
 			return m
 		}
 	}
-	t.Fatalf("no such %s within %v", action, patience)
+	t.Fatalf("no such %s within %v", action, most)
 	return nil
 }

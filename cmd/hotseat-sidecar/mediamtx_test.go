@@ -166,7 +166,7 @@ func probe(t *testing.T, url string) {
 	}
 	rate := float64(pictures-1) / (last - first)
 	t.Logf("%d pictures, %.1f a second, key frames at most %.2f s apart", pictures, rate, longest)
-	if longest == 0 || longest > 2.2 {
+	if longest == 0 || longest > 2.1+4/rate { // where pictures are skipped, it takes a few to notice
 		t.Errorf("key frames are up to %.2f s apart, want 2", longest)
 	}
 	if rate > 31 || rate < 20 { // a busy machine skips some

@@ -145,7 +145,7 @@ func TestTheBroadcastFitsANarrowWayToOurOwnStage(t *testing.T) {
 	})
 	health := func(what string, ok func(target, sent, estimate float64) bool) time.Duration {
 		began := time.Now()
-		m := c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool {
+		m := c.within(t, 2*patience, "SIDECAR_HEALTH", func(m map[string]any) bool {
 			return m["state"] == "live" && ok(m["targetKbps"].(float64), m["bitrateKbps"].(float64), m["estimateKbps"].(float64))
 		})
 		took := time.Since(began).Round(100 * time.Millisecond)
@@ -153,7 +153,7 @@ func TestTheBroadcastFitsANarrowWayToOurOwnStage(t *testing.T) {
 			m["targetKbps"], m["bitrateKbps"], m["estimateKbps"], m["limit"], m["lossPercent"], m["width"], m["height"], m["framerate"])
 		return took
 	}
-	health("on the air, with an estimate", func(target, sent, estimate float64) bool { return target == 2000 && sent > 1000 && estimate > 0 })
+	health("on the air, with an estimate", func(target, sent, estimate float64) bool { return target >= 1500 && sent > 1000 && estimate > 0 })
 	way.mu.Lock()
 	answer := way.answers[len(way.answers)-1]
 	way.mu.Unlock()

@@ -19,11 +19,13 @@ type Input struct {
 	SentKbps     int  // of video, over the last second
 	// DeliveredKbps is what of the video arrived, over the second before the last report.
 	DeliveredKbps int
-	LossPercent   float64       // 0 to 100, of packets, before repair
-	RTT           time.Duration // to the stage
-	Encode        time.Duration // from picture to access unit, mean
-	FPS           float64       // pictures encoded, over the last second
-	Skipped       float64       // pictures a second that were not taken because the encoder was at work
+	// LossPercent is 0 to 100, of packets: what was still missing when the stage reported. A packet that was
+	// sent again in time counts as received (RFC 3550 appendix A.3 counts packets, whichever copy).
+	LossPercent float64
+	RTT         time.Duration // to the stage
+	Encode      time.Duration // from picture to access unit, mean
+	FPS         float64       // pictures encoded, over the last second
+	Skipped     float64       // pictures a second that were not taken because the encoder was at work
 	// CPUWait is the part of the time, 0 to 1, in which this process could run and did not get
 	// a processor.
 	CPUWait float64
@@ -67,8 +69,8 @@ const (
 	settle = 2 * time.Second
 	// headroom of an estimate is for sound, retransmissions and RTP itself.
 	headroom = 0.9
-	// limited: an estimate counts when at least this part of it is sent. A still picture makes
-	// little, and an estimate made from it knows nothing of what would fit.
+	// limited: an estimate counts when at least this part of it is sent, and what arrived when at least
+	// this part of the target is. A still picture makes little, and neither knows what would fit.
 	limited = 0.8
 	// raise is how much the bitrate rises in a step up, and raiseEvery how often.
 	// It is less than a second, because steps that are a second apart are so by about a millisecond.
@@ -214,28 +216,36 @@ func (c *Controller) network(now time.Time, in Input) (congested bool) {
 	if felt && in.EstimateKbps > 0 && float64(in.SentKbps) >= limited*float64(in.EstimateKbps) {
 		room = headroom * float64(in.EstimateKbps)
 	}
+	// full: what arrived says what the network carries, and not only what the game drew.
+	full := float64(in.SentKbps) >= limited*c.kbps
 	carried := delivered * float64(in.DeliveredKbps)
+	// A cut without a measurement is repeated when its effect could be seen. Where more arrives than is asked
+	// for, the reports are of before a cut, or the encoder overshoots: which of the two shows later.
+	pause := raiseEvery
+	if !full || lossy && carried > 0 {
+		pause = settle
+	}
 	switch {
-	case carried > 0 && lossy:
+	case lossy && full && carried > 0 && carried < c.kbps:
 		congested = true
-		if carried < c.kbps && now.Sub(c.lastCut) >= settle {
+		if now.Sub(c.lastCut) >= settle {
 			c.lower(now, max(carried, c.kbps*leap))
 		}
-	case room < c.kbps:
+	case max(room, carried) < c.kbps:
 		// While reports speak of losses that a cut has ended, the estimate is of no more use than they.
 		if carried == 0 || now.Sub(c.lastCut) >= settle {
 			c.lower(now, max(room, carried, c.kbps*deepest))
 		}
 		congested = true
-	case (lossy || growing) && now.Sub(c.lastCut) >= raiseEvery:
+	case (lossy || growing) && now.Sub(c.lastCut) >= pause:
 		// From what is sent where that is less: a bitrate that is not used is cut in vain.
 		from := c.kbps
 		if in.SentKbps > 0 {
 			from = min(from, max(float64(in.SentKbps), c.kbps/2))
 		}
-		c.lower(now, from*cut)
+		c.lower(now, max(from*cut, c.kbps*deepest))
 		congested = true
-	case lossy || growing:
+	case lossy || growing || room < c.kbps:
 		congested = true
 	}
 	quiet := !congested && in.LossPercent < lossLow && now.Sub(c.lastCut) >= calm && now.Sub(c.lastRaise) >= raiseEvery

@@ -93,6 +93,52 @@ func TestWhatArrivedBoundsTheCut(t *testing.T) {
 	}
 }
 
+// What a still picture makes says nothing of what would fit, whether it arrives or not.
+func TestLossOfAStillPictureCutsLittle(t *testing.T) {
+	for _, reports := range []int{1, 3} {
+		r := newRig(adapt.Target{BitrateKbps: 3000, Framerate: 30, Width: 1280, Height: 720})
+		still := func(loss float64) adapt.Target {
+			in := well(r.c.Target())
+			in.EstimateKbps, in.SentKbps, in.DeliveredKbps, in.LossPercent = 130, 120, int(120*(1-loss/100)), loss
+			return r.step(in)
+		}
+		still(0)
+		for range reports {
+			before := r.c.Target()
+			if got := still(10); got.BitrateKbps < before.BitrateKbps/2 {
+				t.Fatalf("one report of loss took %d kbit/s to %d", before.BitrateKbps, got.BitrateKbps)
+			}
+		}
+		lowest := r.c.Target()
+		for range 30 {
+			got := still(0)
+			lowest.BitrateKbps, lowest.Framerate = min(lowest.BitrateKbps, got.BitrateKbps), min(lowest.Framerate, got.Framerate)
+		}
+		if least := map[int]int{1: 1500, 3: 750}[reports]; lowest.BitrateKbps < least || reports == 1 && lowest.Framerate != 30 {
+			t.Errorf("after %d reports of loss it fell to %+v", reports, lowest)
+		}
+	}
+}
+
+// Though more arrives than was asked for.
+func TestAnEncoderThatOvershootsIsCutWhenPacketsAreLost(t *testing.T) {
+	for name, estimate := range map[string]float64{"without an estimate": 0, "with one that is lower": 1} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(most)
+			r.step(well(most))
+			for range 10 {
+				kbps := float64(r.c.Target().BitrateKbps)
+				in := well(r.c.Target())
+				in.EstimateKbps, in.SentKbps, in.DeliveredKbps, in.LossPercent = int(estimate*kbps), int(1.4*kbps), int(1.26*kbps), 10
+				r.step(in)
+			}
+			if got := r.c.Target(); got.BitrateKbps > 1500 || r.c.Why() != adapt.WhyNetwork {
+				t.Errorf("after ten seconds: %+v (%s)", got, r.c.Why())
+			}
+		})
+	}
+}
+
 func TestASizeThatIsFixedIsNeverGivenUp(t *testing.T) {
 	r := newRig(most)
 	r.c = adapt.NewFixedSize(most)

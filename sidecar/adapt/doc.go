@@ -7,7 +7,8 @@
 // What it does, in this order:
 //
 //   - The network is short (the estimate is below what is sent, or packets are lost, or the round
-//     trip grows): first the bitrate falls, at once. When the bitrate is too low for the pictures,
+//     trip grows): first the bitrate falls, at once; to a little less than what arrived, where reports say
+//     that, once in 2 s at most, and only if about as much was sent as was asked for. When the bitrate is too low for the pictures,
 //     the frame rate falls a step (full, two thirds, half), and when it still is, the size (full,
 //     three quarters, half). A blurred picture at full rate serves a game worse than a sharp one
 //     at two thirds of it, and a small one is the last resort. NewFixedSize leaves that out.

@@ -159,18 +159,20 @@ func (p *Pipeline) playAudio(tracks []*track, aac string) (flowed bool, err erro
 	if err := g.play(p.clock, gst.ClockTime(p.baseTime())); err != nil {
 		return false, err
 	}
-	seen, last := uint64(0), time.Now()
+	seen, last, watch := uint64(0), p.now(), stallWatch{}
 	for !p.isClosing() {
 		if err := g.nextError(busPoll); err != nil {
 			return false, err
 		}
-		switch n := packets.Load(); {
+		now := p.now()
+		watch.look(now)
+		switch n, silence := packets.Load(), now-last; {
 		case n != seen:
 			if seen == 0 {
 				p.cfg.Log.Info("sound is captured", "device", p.cfg.PulseDevice)
 			}
-			seen, last = n, time.Now()
-		case time.Since(last) > firstSound, seen > 0 && time.Since(last) > stallTime:
+			seen, last = n, now
+		case watch.stalled(now, silence) && (seen > 0 || silence > firstSound):
 			return false, errSoundStalled
 		}
 	}

@@ -35,7 +35,7 @@ type Config struct {
 	Preset  string // x264 speed preset; "": DefaultPreset
 
 	// KeyFrameInterval is the longest time between two key frames; 0: 2 s, the longest that
-	// IVS Real-Time accepts.
+	// IVS Real-Time accepts. Where the machine is too slow for the frame rate it takes a few pictures more.
 	KeyFrameInterval time.Duration
 
 	Audio        bool

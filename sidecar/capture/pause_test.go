@@ -17,14 +17,14 @@ import (
 // captureThis is the variable that makes this test binary a program that captures a display.
 const captureThis = "HOTSEAT_TEST_CAPTURE"
 
-// captureMain captures without Config.Endure, and prints a line for each second's worth of pictures and
-// one for the end.
+// captureMain captures without Config.Endure, and prints a line for each second's worth of pictures, with
+// what became of the sound, and one for the end.
 func captureMain() {
 	display := os.Getenv(captureThis)
 	if display == "" {
 		return
 	}
-	p, err := capture.Open(capture.Config{Display: display, Width: 320, Height: 240, BitrateKbps: 1000})
+	p, err := capture.Open(capture.Config{Display: display, Width: 320, Height: 240, BitrateKbps: 1000, Audio: true, PulseServer: os.Getenv("PULSE_SERVER")})
 	if err == nil {
 		err = p.Start()
 	}
@@ -36,7 +36,8 @@ func captureMain() {
 		select {
 		case <-p.Video():
 			if n%30 == 0 {
-				fmt.Println("pictures", n)
+				st := p.Stats()
+				fmt.Println("pictures", n, "sound", st.Audio, "lost", st.AudioLost)
 			}
 		case err := <-p.Err():
 			fmt.Println("error", err)
@@ -51,8 +52,9 @@ func TestAPauseOfTheMachineEndsNoCapture(t *testing.T) {
 	t.Parallel()
 	x := testscreen.Serve(t, 320, 240)
 	testscreen.Paint(t, x.Display, 30)
+	sound := testscreen.ServeSound(t)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), captureThis+"="+x.Display)
+	cmd.Env = append(os.Environ(), captureThis+"="+x.Display, "PULSE_SERVER="+sound.Address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -84,22 +86,24 @@ func TestAPauseOfTheMachineEndsNoCapture(t *testing.T) {
 		}
 		panic("unreachable")
 	}
-	for range 2 {
-		if text := line(); !strings.HasPrefix(text, "pictures") {
+	for text := ""; !strings.HasSuffix(text, "sound true lost 0"); { // which takes a moment
+		if text = line(); !strings.HasPrefix(text, "pictures") {
 			t.Fatal(text)
 		}
 	}
 	// All stands still, in the midst of a picture, for longer than a display is waited for; and goes on,
 	// not all at the same moment.
 	x.Freeze()
+	sound.Freeze()
 	time.Sleep(300 * time.Millisecond)
 	_ = cmd.Process.Signal(syscall.SIGSTOP)
 	time.Sleep(3 * time.Second)
 	_ = cmd.Process.Signal(syscall.SIGCONT)
 	time.Sleep(300 * time.Millisecond)
 	x.Thaw()
+	sound.Thaw()
 	for range 3 {
-		if text := line(); !strings.HasPrefix(text, "pictures") {
+		if text := line(); !strings.HasPrefix(text, "pictures") || !strings.HasSuffix(text, "sound true lost 0") {
 			t.Fatalf("after a pause of the machine: %s", text)
 		}
 	}

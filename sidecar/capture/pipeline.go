@@ -31,6 +31,7 @@ type Pipeline struct {
 
 	videoMu sync.Mutex // held while an access unit is handed over: two encodings may overlap
 	queue   videoQueue
+	keys    keyWatch
 
 	audio  chan Sample
 	thumbs chan []byte
@@ -272,7 +273,8 @@ func (p *Pipeline) onVideo(e *encoding, sample *gst.Sample, buf *gst.Buffer) {
 	if p.rtmp != nil {
 		p.rtmp.video(s)
 	}
-	if !p.cfg.RTMP.Only && p.queue.put(s) {
+	late := p.keys.overdue(s, p.cfg.KeyFrameInterval, e.period())
+	if !p.cfg.RTMP.Only && p.queue.put(s) || late {
 		p.ForceKeyFrame()
 	}
 	p.meter.update(func(st *Stats) {

@@ -22,14 +22,23 @@ func PipeWire(t testing.TB) string {
 		}
 	}
 	env := append(os.Environ(), "XDG_RUNTIME_DIR="+folder, "HOME="+folder)
-	cmd := exec.Command("dbus-run-session", "--", "sh", "-c", "pipewire & wireplumber & exec pipewire-pulse")
-	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	// They are a process group, which the shell ends when the test has let go of the pipe, however it ended.
+	ours, hold, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `dbus-run-session -- sh -c "pipewire & wireplumber & exec pipewire-pulse" 3<&- & read -r _ <&3; kill -9 0`)
+	cmd.Env, cmd.ExtraFiles = env, []*os.File{ours}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = cmd.Start()
+	_ = ours.Close()
+	if err != nil {
+		_ = hold.Close()
 		t.Fatalf("start PipeWire: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = hold.Close()
 		_ = cmd.Wait()
 	})
 	address := "unix:" + folder + "/pulse/native"

@@ -117,9 +117,10 @@ func (d *delivery) until(now time.Time, octets uint32, lost uint8) int {
 	return int(d.kbps)
 }
 
-// Reports come about once a second (RFC 3550 section 6.2 allows them to be late). Those that are close
-// together measure little, and those that are far apart speak of the past.
-const deliveryLeast, deliveryMost = 200 * time.Millisecond, 5 * time.Second
+// Reports come about once a second, from some servers at RFC 3550's own interval, which is 5 s times 0.5 to
+// 1.5 (sections 6.2 and 6.3.1). Those that are close together measure little, and those that are farther
+// apart speak of the past.
+const deliveryLeast, deliveryMost = 200 * time.Millisecond, 10 * time.Second
 
 // ntpMiddle is the middle 32 bits of an NTP time stamp.
 func ntpMiddle(t time.Time) uint32 {

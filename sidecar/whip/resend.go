@@ -17,7 +17,9 @@ const (
 	resendShare = 0.5
 	// resendBurst bytes may be sent again at once: a key frame of 720p.
 	resendBurst = 64 << 10
-	// resendPause must pass between two copies of a packet: the answer to the one before may be under way.
+	// resendPause must pass between two answers for a packet: the one before may be under way. That is right
+	// for round trips below about 100 ms, where a stage that asks again has not got it; on a longer way a
+	// packet may be sent once more in vain, at resendShare's cost. The first request is always answered.
 	resendPause = 80 * time.Millisecond
 	// resendLate: nobody who watches live waits longer for a packet.
 	resendLate = time.Second
@@ -52,7 +54,7 @@ type resends struct {
 	highest uint16
 	tokens  float64 // bytes
 	first   [resendMemory]time.Time
-	last    [resendMemory]time.Time
+	last    [resendMemory]time.Time // sent again; zero: never
 }
 
 // allow says whether a packet of so many bytes may go out. Fresh ones always may.
@@ -63,7 +65,7 @@ func (r *resends) allow(seq uint16, size int, now time.Time) bool {
 	if ahead := int16(seq - r.highest); !r.begun || ahead > 0 {
 		r.begun, r.highest = true, seq
 		r.tokens = min(resendBurst, r.tokens+resendShare*float64(size))
-		r.first[slot], r.last[slot] = now, now
+		r.first[slot], r.last[slot] = now, time.Time{}
 		return true
 	}
 	if r.highest-seq >= resendMemory || now.Sub(r.first[slot]) > resendLate || now.Sub(r.last[slot]) < resendPause || r.tokens < float64(size) {

@@ -32,7 +32,10 @@ func TestAPacketIsSentAgainNeitherTwiceAtOnceNorTooLate(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  bool
-	}{{10 * time.Millisecond, false}, {100 * time.Millisecond, true}, {120 * time.Millisecond, false}, {300 * time.Millisecond, true}, {1100 * time.Millisecond, false}} {
+	}{
+		{10 * time.Millisecond, true}, {80 * time.Millisecond, false}, {100 * time.Millisecond, true},
+		{120 * time.Millisecond, false}, {300 * time.Millisecond, true}, {1100 * time.Millisecond, false},
+	} {
 		if got := r.allow(7, 1000, now.Add(step.after)); got != step.want {
 			t.Errorf("asked for after %v: sent again is %v", step.after, got)
 		}

@@ -44,6 +44,9 @@ func Install(ctx context.Context, packages []string, out io.Writer) error {
 		}
 		return unknown
 	})
+	if err := ctx.Err(); err != nil { // nothing was looked for any more
+		return err
+	}
 	if len(packages) == 0 {
 		return nil
 	}

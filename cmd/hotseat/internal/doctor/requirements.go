@@ -60,6 +60,8 @@ func Requirements() []Requirement {
 		{Name: "scheduling classes (chrt)", Package: "util-linux", For: Test, Without: "the browsers of the tests take the processor from the game", check: program("chrt")},
 		{Name: "someone else's game (chocolate-doom)", Package: "chocolate-doom", For: Test, Without: "the test with a real game cannot run", check: program("chocolate-doom", "/usr/games/chocolate-doom")},
 		{Name: "its levels (Freedoom)", Package: "freedoom", For: Test, Without: "the test with a real game cannot run", check: file("/usr/share/games/doom/freedoom1.wad")},
+		{Name: "a player of tones (gst-launch-1.0)", Package: "gstreamer1.0-tools", For: Test, Optional: true, Without: "the sound of a game is not tried", check: program("gst-launch-1.0")},
+		{Name: "control of sound servers (pactl)", Package: "pulseaudio-utils", For: Test, Optional: true, Without: "the sound of a game is not tried", check: program("pactl")},
 		{Name: "GStreamer's WebRTC (webrtcbin's ICE)", Package: "gstreamer1.0-nice", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/*/gstreamer-1.0/libgstnice.so")},
 		{Name: "its description for scripts", Package: "gir1.2-gst-plugins-bad-1.0", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib")},
 		{Name: "GObject for Python (gi)", Package: "python3-gi", For: Test, Optional: true, Without: "the stage is not tried with GStreamer", check: file("/usr/lib/python3/dist-packages/gi/__init__.py")},
