@@ -19,6 +19,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -168,8 +169,10 @@ func broadcast() int {
 	// A signal to the whole group is the supervisor's to act on: Ctrl-C must not end the
 	// broadcast before the game. SIGTERM, meant for this process, ends it in good order.
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM)
+	// The first begins the end and those that follow change nothing: when the supervisor is killed, the kernel sends
+	// SIGTERM for each of its threads that was the parent for a moment. Input.Stopped bounds how long the end takes.
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
 	findBundle().use()
 	in, err := supervise.Receive()
 	if err != nil {
@@ -181,8 +184,6 @@ func broadcast() int {
 		slog.Error("cannot broadcast", "reason", err)
 		return exitFailed
 	}
-	ctx, cancel := supervise.Plain(signals)
-	defer cancel()
 	ctx, stop := in.Stopped(ctx, stopLimit, exitFailed)
 	defer stop()
 	s := newSidecar(cfg, newLog(cfg, os.Stderr), in.Sockets, in.Restarts)
