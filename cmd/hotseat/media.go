@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"hotseat/backend/local"
 	"hotseat/backend/local/stage"
@@ -24,6 +26,8 @@ type mediaOptions struct {
 // maxICEServers bounds the list: a browser warns beyond a handful.
 const maxICEServers = 16
 
+const lastMediaPort = 1<<16 - stage.MaxLanes
+
 // media checks the options and reads the file.
 func (o mediaOptions) media() (local.Media, error) {
 	m := local.Media{Address: o.address}
@@ -32,6 +36,9 @@ func (o mediaOptions) media() (local.Media, error) {
 		host, port, err := net.SplitHostPort(o.address)
 		if err != nil || net.ParseIP(host) == nil || port == "" {
 			return m, fmt.Errorf("--media %s is no address and port, such as 192.0.2.7:8480", o.address)
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > lastMediaPort {
+			return m, fmt.Errorf("--media %s: the port is a number from 1 to %d, as up to %d ports from it are used", o.address, lastMediaPort, stage.MaxLanes)
 		}
 		if own = net.ParseIP(host); own.IsUnspecified() && o.publicIP == "" {
 			return m, fmt.Errorf("--media %s is every address of this machine: say with --media-ip under which one viewers reach it", o.address)
@@ -60,6 +67,21 @@ func (o mediaOptions) media() (local.Media, error) {
 		return m, fmt.Errorf("--ice-servers %s: %w", o.iceServers, err)
 	}
 	return m, nil
+}
+
+// explain says what to do about an address that the system refused.
+func (o mediaOptions) explain(err error) error {
+	if o.address == "" || !errors.Is(err, stage.ErrMediaAddress) {
+		return err
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("--media %s: this machine has no such address (ip address lists those it has); a NAT's goes to --media-ip: %w", o.address, err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--media %s: something else has a port of it, take another; this one is used for UDP and TCP, and up to %d after it for UDP: %w",
+			o.address, stage.MaxLanes-1, err)
+	}
+	return fmt.Errorf("--media %s: %w", o.address, err)
 }
 
 // readICEServers reads the list that a page gives to RTCPeerConnection (W3C WebRTC section 4.2.4, RTCIceServer). Errors

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,10 @@ func TestMediaOptionsThatReachNobodyAreRefused(t *testing.T) {
 		{"[::]:8480", "", "--media-ip"},
 		{"8480", "", "address and port"},
 		{"playtests.example:8480", "", "address and port"},
+		{"192.0.2.7:0", "", "from 1 to 65528"},
+		{"192.0.2.7:65528", "", ""},
+		{"192.0.2.7:65529", "", "from 1 to 65528"},
+		{"192.0.2.7:http", "", "from 1 to 65528"},
 		{"192.0.2.7:8480", "playtests.example", "no IP address"},
 		{"", "192.0.2.7", "needs --media"},
 		{"[::]:8480", "192.0.2.7", "IPv6"},
@@ -31,6 +37,27 @@ func TestMediaOptionsThatReachNobodyAreRefused(t *testing.T) {
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("--media %q --media-ip %q: %v, want %q", c.address, c.ip, err, c.says)
 		}
+	}
+}
+
+func TestAMediaAddressThatTheSystemRefusesIsExplained(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for address, says := range map[string]string{
+		"203.0.113.9:8480":    "this machine has no such address", // RFC 5737: nobody's
+		taken.Addr().String(): "take another",
+	} {
+		_, err := stage.New(stage.Config{UDPAddress: address, TCPAddress: address, Verify: func(string) (stage.Token, error) { return stage.Token{}, nil }})
+		if err = (mediaOptions{address: address}).explain(err); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "--media "+address) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	other := errors.New("other")
+	if err := (mediaOptions{address: "192.0.2.7:8480"}).explain(other); err != other {
+		t.Errorf("another error became %v", err)
 	}
 }
 

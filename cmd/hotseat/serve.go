@@ -116,7 +116,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		return worker
 	})
 	if err != nil {
-		return err
+		return o.media.explain(err)
 	}
 	defer func() {
 		fmt.Fprintln(os.Stderr, "hotseat: ending every session and everything that was started")

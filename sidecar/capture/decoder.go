@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
@@ -48,6 +49,7 @@ func NewDecoder() (*Decoder, error) {
 	}
 	d := &Decoder{pipeline: p, src: app.SrcFromElement(in), sink: app.SinkFromElement(out)}
 	if err := p.SetState(gst.StatePlaying); err != nil {
+		d.Close()
 		return nil, fmt.Errorf("starting the decoder: %w", err)
 	}
 	return d, nil
@@ -104,4 +106,7 @@ func (d *Decoder) Next(timeout time.Duration) (Picture, error) {
 }
 
 // Close stops the decoder.
-func (d *Decoder) Close() { _ = d.pipeline.SetState(gst.StateNull) }
+func (d *Decoder) Close() {
+	_ = d.pipeline.SetState(gst.StateNull)
+	runtime.KeepAlive(d) // go-gst's finalizer would dispose of the pipeline while it stops
+}

@@ -226,10 +226,20 @@ func TestAFrozenSoundServerDoesNotKeepTheEncoderFromClosing(t *testing.T) {
 	t.Parallel()
 	sound := testscreen.ServeSound(t)
 	sound.Freeze()
-	defer sound.Thaw() // what waits for it ends
 	p := opened(t, func(c *Config) { c.Audio, c.PulseServer = true, sound.Address })
 	unit(t, p)
 	e := p.current.Load()
 	p.Close()
 	eventually(t, "the encoder to be closed", func() bool { return e.graph.pipeline.GetCurrentState() == gst.StateNull })
+	sound.Thaw()
+	ended := make(chan struct{})
+	go func() { defer close(ended); p.wg.Wait() }()
+	eventually(t, "what waited for the sound server to end", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
 }

@@ -15,12 +15,11 @@ func (s *Stage) answer(offer string) (string, error) {
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		return "", err
 	}
-	ip := net.ParseIP(s.options.IP)
+	ip := net.ParseIP(s.options.MediaIP)
 	se := webrtc.SettingEngine{}
-	se.SetIncludeLoopbackCandidate(ip.IsLoopback())
+	se.SetIncludeLoopbackCandidate(true) // other addresses may be of the loopback interface, too
 	se.SetIPFilter(func(other net.IP) bool { return other.Equal(ip) })
-	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	socket, err := net.ListenPacket("udp4", s.options.IP+":0")
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip})
 	if err != nil {
 		return "", err
 	}

@@ -24,6 +24,7 @@ const Token = "stage-token-of-the-test"
 // Options of a Stage.
 type Options struct {
 	IP          string           // to listen on; "": 127.0.0.1
+	MediaIP     string           // of the media's socket; "": IP
 	Certificate *tls.Certificate // serve https; nil: http
 	Restarts    bool             // ETag and ICE restarts (RFC 9725 section 4.3.3)
 	Trickle     bool             // takes candidates by PATCH and says so
@@ -96,6 +97,9 @@ func Start(t testing.TB, o Options) *Stage {
 	t.Helper()
 	if o.IP == "" {
 		o.IP = "127.0.0.1"
+	}
+	if o.MediaIP == "" {
+		o.MediaIP = o.IP
 	}
 	s := &Stage{
 		t: t, options: o, redirects: 1, token: Token,

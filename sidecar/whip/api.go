@@ -29,8 +29,8 @@ const (
 	estimateRoom = 2
 )
 
-// newAPI gathers pion's settings. local: the stage is on this machine, so only its own
-// addresses are offered. The bandwidth estimator of the connection is put into estimator.
+// newAPI gathers pion's settings. local: the stage is on this machine, so that this machine's IPv4
+// addresses on the network are not offered. The bandwidth estimator of the connection is put into estimator.
 func newAPI(local bool, maxKbps int, estimator *cc.BandwidthEstimator) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range []codec{opus, h264} {
@@ -48,8 +48,10 @@ func newAPI(local bool, maxKbps int, estimator *cc.BandwidthEstimator) (*webrtc.
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	if local {
 		se.SetIncludeLoopbackCandidate(true)
-		se.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
-		se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		// The stage's media may have another address of this machine than its HTTP. From 127.0.0.1 every IPv4 address is
+		// reached; pion offers no ::1, so that the IPv6 ones are offered for the same end.
+		se.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() || ip.To4() == nil })
+		se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i), webrtc.WithSettingEngine(se)), nil
 }

@@ -22,6 +22,13 @@ type Token struct {
 // for a new token helps. Every other error of Verify reads as "not a token of this stage".
 var ErrTokenExpired = errors.New("participant token has expired")
 
+// ErrMediaAddress is wrapped by the error of New when a socket for media cannot be opened, beside what the system said
+// (syscall.EADDRINUSE, syscall.EADDRNOTAVAIL).
+var ErrMediaAddress = errors.New("cannot open a socket for media")
+
+// MaxLanes is how many ports from that of Config.UDPAddress are used unless Config.Lanes says otherwise.
+const MaxLanes = 8
+
 // Config is everything a Server needs from outside.
 type Config struct {
 	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
@@ -37,7 +44,7 @@ type Config struct {
 	// ICEServers are handed out to clients with each answer (Link headers, RFC 9725 section 4.6). The server itself
 	// uses none: it is where clients can reach it.
 	ICEServers []ICEServer
-	// Lanes is how many sockets, each with a goroutine, send to subscribers. 0: one per processor, at most 8.
+	// Lanes is how many sockets, each with a goroutine, send to subscribers. 0: one per processor, at most MaxLanes.
 	Lanes int
 	// Verify checks a participant token. It must be safe for concurrent use.
 	Verify func(token string) (Token, error)

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -263,9 +264,12 @@ func TestAnAddressThatCannotBeUsedIsAnError(t *testing.T) {
 		"public": {PublicIPs: []string{"home"}},
 	} {
 		c.Verify, c.PublicURL = verify, "http://127.0.0.1/whip"
-		if server, err := New(c); err == nil {
+		server, err := New(c)
+		if err == nil {
 			t.Errorf("%s: no error", name)
 			_ = server.Close()
+		} else if errors.Is(err, ErrMediaAddress) != (len(c.PublicIPs) == 0) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

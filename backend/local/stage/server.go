@@ -56,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Log = slog.Default()
 	}
 	if cfg.Lanes <= 0 {
-		cfg.Lanes = min(runtime.GOMAXPROCS(0), 8)
+		cfg.Lanes = min(runtime.GOMAXPROCS(0), MaxLanes)
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	engine, err := newEngine(cfg)

@@ -25,11 +25,11 @@ func listen(address string, log *slog.Logger) (*udpbatch.Conn, error) {
 	}
 	local, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return nil, fmt.Errorf("media address %q: %w", address, err)
+		return nil, fmt.Errorf("%w: %w", ErrMediaAddress, err)
 	}
 	socket, err := net.ListenUDP(family("udp", local.IP), local)
 	if err != nil {
-		return nil, fmt.Errorf("opening the media socket: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrMediaAddress, err)
 	}
 	for _, set := range []func(int) error{socket.SetReadBuffer, socket.SetWriteBuffer} {
 		if err := set(socketBuffer); err != nil {
@@ -67,11 +67,11 @@ const (
 func listenTCP(address string, log *slog.Logger) (*ice.TCPMuxDefault, error) {
 	local, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("media address %q: %w", address, err)
+		return nil, fmt.Errorf("%w: %w", ErrMediaAddress, err)
 	}
 	listener, err := net.ListenTCP(family("tcp", local.IP), local)
 	if err != nil {
-		return nil, fmt.Errorf("opening the port for media over TCP: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrMediaAddress, err)
 	}
 	return ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: netutil.LimitListener(shortQueues{listener}, maxTCP), Logger: pionLogs{log}.NewLogger("ice-tcp"),
