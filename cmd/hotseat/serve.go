@@ -55,7 +55,7 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&o.apps, "app", nil, "folder of a game, with a launch script; may be given several times (default: the bundled game)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8470", "host:port of the page and the API")
 	f.StringVar(&o.public, "public-url", "", "`URL` of the page and the API for people elsewhere, behind a proxy: https://playtests.example (default: as --listen)")
-	f.StringVar(&o.media.address, "media", "", "`ADDRESS:PORT` for the broadcast to viewers elsewhere, by UDP and TCP, such as 192.0.2.7:8480; each further 200 viewers take the next UDP port (default: this machine only)")
+	f.StringVar(&o.media.address, "media", "", "`ADDRESS:PORT` for the broadcast to viewers elsewhere, by UDP and TCP, such as 192.0.2.7:8480; each further 400 viewers take the next UDP port (default: this machine only)")
 	f.StringVar(&o.media.publicIP, "media-ip", "", "`IP` under which viewers reach --media, behind a NAT that keeps the port")
 	f.StringVar(&o.media.iceServers, "ice-servers", "", "`FILE` with the STUN and TURN servers to hand to viewers: a JSON list as RTCPeerConnection takes it")
 	f.StringVar(&o.metrics, "metrics", "", "host:port for /metrics (Prometheus) and /stages (JSON), such as 127.0.0.1:9090 (default: none)")

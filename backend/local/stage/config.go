@@ -33,7 +33,7 @@ const MaxLanes = 8
 type Config struct {
 	// PublicURL is where Handler is reachable, with its path prefix, e.g. http://127.0.0.1:8470/whip.
 	PublicURL string
-	// UDPAddress is the first socket for media, the only one up to 200 subscribers; each further lane takes the next
+	// UDPAddress is the first socket for media, the only one up to 400 subscribers; each further lane takes the next
 	// port, or any if the port is 0. The host may be an IPv6 address. Empty: free ports of 127.0.0.1.
 	UDPAddress string
 	// TCPAddress is one port for media from and to networks without UDP (ICE over TCP, RFC 6544). Empty: none.
@@ -88,7 +88,10 @@ const (
 	// just long enough for a paused laptop process to come back.
 	iceDisconnected = 3 * time.Second
 	iceFailed       = 3 * time.Second
-	iceKeepAlive    = time.Second
+	// iceKeepAlive is the time between two checks of a subscriber's way, and publisherKeepAlive of a publisher's: there
+	// are hundreds of the one, and of the other everybody is to see within a moment that it is gone.
+	iceKeepAlive       = 2 * time.Second
+	publisherKeepAlive = time.Second
 	// keyFrameInterval is the least time between two key frame requests to one publisher. A key frame
 	// is ten times the size of another frame: more often and the bitrate is spent on them alone.
 	keyFrameInterval = 500 * time.Millisecond

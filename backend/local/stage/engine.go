@@ -87,13 +87,16 @@ func newEngine(cfg Config) (*engine, error) {
 			return nil, errors.Join(err, e.close())
 		}
 		e.lanes = append(e.lanes, l)
-		settings, err := e.settings(l, cfg)
+		settings, err := e.settings(l, cfg, iceKeepAlive)
 		if err != nil {
 			return nil, errors.Join(err, e.close())
 		}
 		l.subscribers = webrtc.NewAPI(webrtc.WithMediaEngine(subscriberMedia),
 			webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings))
 		if i == 0 {
+			if settings, err = e.settings(l, cfg, publisherKeepAlive); err != nil {
+				return nil, errors.Join(err, e.close())
+			}
 			e.publishers = webrtc.NewAPI(webrtc.WithMediaEngine(publisherMedia),
 				webrtc.WithInterceptorRegistry(publisherRegistry), webrtc.WithSettingEngine(settings))
 		}
@@ -101,7 +104,7 @@ func newEngine(cfg Config) (*engine, error) {
 	return e, nil
 }
 
-func (e *engine) settings(l *lane, cfg Config) (webrtc.SettingEngine, error) {
+func (e *engine) settings(l *lane, cfg Config, keepAlive time.Duration) (webrtc.SettingEngine, error) {
 	s := webrtc.SettingEngine{LoggerFactory: pionLogs{cfg.Log}}
 	s.SetICEUDPMux(l.mux)
 	s.SetNet(e.network)
@@ -128,7 +131,7 @@ func (e *engine) settings(l *lane, cfg Config) (webrtc.SettingEngine, error) {
 	}
 	// A browser hides its addresses behind .local names. They need no resolving: its first check tells the address.
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	s.SetICETimeouts(iceDisconnected, iceFailed, keepAlive)
 	// GCM costs half of CM with HMAC-SHA1. Only the DTLS server chooses, and Chromium would choose CM.
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {

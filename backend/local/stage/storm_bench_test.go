@@ -133,7 +133,7 @@ func BenchmarkFairness(b *testing.B) {
 			}
 			line = func(c net.PacketConn) net.PacketConn { return newBadLine(c, &stormy, &missing) }
 		}
-		pc, err := newPeerOn(n >= probes && n < good, line, registry)
+		pc, err := newPeerOn(n < good && !measured(n, good), line, registry)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func BenchmarkFairness(b *testing.B) {
 			b.Fatal(err)
 		}
 		meter := &probe{measuring: &measuring}
-		if n < probes {
+		if n < good && measured(n, good) {
 			meters = append(meters, meter)
 		}
 		pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { meter.read(track) })
