@@ -42,14 +42,7 @@ func runMediaMTX(t *testing.T, settings string, addresses ...string) {
 	write(t, config, settings)
 	cmd := exec.Command(program, config)
 	cmd.Dir = filepath.Dir(config)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	runUntilTheEnd(t, cmd)
 	for _, address := range addresses {
 		until(t, "mediamtx to listen", func() bool {
 			c, err := net.Dial("tcp", address)
@@ -59,6 +52,19 @@ func runMediaMTX(t *testing.T, settings string, addresses ...string) {
 			return err == nil
 		})
 	}
+}
+
+// runUntilTheEnd starts a program and kills it when the test ends.
+func runUntilTheEnd(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
 }
 
 // freeAddress is one of loopback on which nobody listens.

@@ -229,14 +229,7 @@ func playDemoGame(t *testing.T, display string) {
 	buildDemoGame(t, program)
 	game := exec.Command(program)
 	game.Env = append(os.Environ(), "DISPLAY="+display, "HOME="+t.TempDir())
-	game.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := game.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = game.Process.Kill()
-		_ = game.Wait()
-	})
+	runUntilTheEnd(t, game)
 	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		t.Fatal(err)

@@ -162,13 +162,64 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// onAir publishes the broadcast until ctx ends. The count is of key frames asked for.
-func onAir(ctx context.Context, b *testing.B, to *contender, work *sync.WaitGroup) (*peer, *atomic.Int64) {
+// show is the broadcast of a benchmark and everybody connected to it, until the benchmark ends.
+type show struct {
+	ctx   context.Context //nolint:containedctx // the benchmark's own
+	asked atomic.Int64    // key frames, of the publisher
+	work  sync.WaitGroup
+	peers []*peer // the publisher is the first
+}
+
+// add makes a peer part of the show, which closes it.
+func (s *show) add(pc *peer) { s.peers = append(s.peers, pc) }
+
+// watcher is a peer that is to receive the picture.
+func watcher(b *testing.B, deaf bool) *peer {
 	b.Helper()
+	pc, err := newPeer(deaf)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pc.receive(b)
+	return pc
+}
+
+// receive has the peer ask for the picture.
+func (p *peer) receive(b *testing.B) {
+	b.Helper()
+	if _, err := p.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// onConnected calls f once, when the connection is there.
+func (p *peer) onConnected(f func()) {
+	var once sync.Once
+	p.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected {
+			once.Do(f)
+		}
+	})
+}
+
+// onAir publishes the broadcast.
+func onAir(b *testing.B, to *contender) *show {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	s := &show{ctx: ctx}
+	b.Cleanup(func() {
+		cancel()
+		for _, pc := range s.peers {
+			s.work.Go(pc.close)
+		}
+		s.work.Wait()
+		http.DefaultClient.CloseIdleConnections()
+	})
 	pc, err := newPeer(false)
 	if err != nil {
 		b.Fatal(err)
 	}
+	s.add(pc)
 	codec := webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeH264, ClockRate: 90_000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
@@ -182,20 +233,14 @@ func onAir(ctx context.Context, b *testing.B, to *contender, work *sync.WaitGrou
 		b.Fatal(err)
 	}
 	up := make(chan struct{})
-	var once sync.Once
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateConnected {
-			once.Do(func() { close(up) })
-		}
-	})
+	pc.onConnected(func() { close(up) })
 	url, token := to.publish(0)
 	if err := exchange(ctx, pc.PeerConnection, url, token); err != nil {
 		b.Fatal(err)
 	}
 	<-up
-	var asked atomic.Int64
 	wanted := make(chan struct{}, 1)
-	work.Go(func() {
+	s.work.Go(func() {
 		for {
 			packets, _, err := transceiver.Sender().ReadRTCP()
 			if err != nil {
@@ -203,7 +248,7 @@ func onAir(ctx context.Context, b *testing.B, to *contender, work *sync.WaitGrou
 			}
 			for _, packet := range packets {
 				if _, ok := packet.(*rtcp.PictureLossIndication); ok {
-					asked.Add(1)
+					s.asked.Add(1)
 					select {
 					case wanted <- struct{}{}:
 					default:
@@ -212,41 +257,21 @@ func onAir(ctx context.Context, b *testing.B, to *contender, work *sync.WaitGrou
 			}
 		}
 	})
-	work.Go(func() { broadcast(ctx, track, wanted) })
+	s.work.Go(func() { broadcast(ctx, track, wanted) })
 	time.Sleep(time.Second) // a server that looks at the stream first lets nobody in before
-	return pc, &asked
+	return s
 }
 
 func fanOut(b *testing.B, to *contender, viewers int) {
-	ctx, cancel := context.WithCancel(b.Context())
-	var connections []*peer
-	var work sync.WaitGroup
-	defer func() {
-		cancel()
-		for _, pc := range connections {
-			work.Go(pc.close)
-		}
-		work.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
-
-	publisher, _ := onAir(ctx, b, to, &work)
-	connections = append(connections, publisher)
-
+	show := onAir(b, to)
 	var measuring atomic.Bool
 	var meters []*probe
-	joins, joining := errgroup.WithContext(ctx)
+	joins, joining := errgroup.WithContext(show.ctx)
 	joins.SetLimit(8)
 	var connected atomic.Int64
 	for n := range viewers {
-		pc, err := newPeer(!measured(n, viewers))
-		if err != nil {
-			b.Fatal(err)
-		}
-		connections = append(connections, pc)
-		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			b.Fatal(err)
-		}
+		pc := watcher(b, !measured(n, viewers))
+		show.add(pc)
 		if measured(n, viewers) {
 			meter := &probe{measuring: &measuring}
 			meters = append(meters, meter)
@@ -255,12 +280,7 @@ func fanOut(b *testing.B, to *contender, viewers int) {
 				meter.read(track)
 			})
 		}
-		var once sync.Once
-		pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-			if s == webrtc.PeerConnectionStateConnected {
-				once.Do(func() { connected.Add(1) })
-			}
-		})
+		pc.onConnected(func() { connected.Add(1) })
 		joins.Go(func() error {
 			url, token := to.receive(n)
 			return exchange(joining, pc.PeerConnection, url, token)

@@ -332,15 +332,18 @@ func (p *publisher) send(track *webrtc.TrackLocalStaticRTP, shown picture, wante
 	}
 }
 
-func (p *publisher) close() {
+func (p *publisher) close() { hangUp(p.stop, p.pc, &p.done) }
+
+// hangUp stops what sends, once, and waits for it.
+func hangUp(stop chan struct{}, pc *webrtc.PeerConnection, sending *sync.WaitGroup) {
 	select {
-	case <-p.stop:
+	case <-stop:
 		return
 	default:
 	}
-	close(p.stop)
-	_ = p.pc.GracefulClose()
-	p.done.Wait()
+	close(stop)
+	_ = pc.GracefulClose()
+	sending.Wait()
 }
 
 // subscriber keeps what it receives.

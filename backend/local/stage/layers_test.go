@@ -116,16 +116,7 @@ func (s *testStage) publishLayers(participant, token string, encodings ...encodi
 	return p
 }
 
-func (p *layered) close() {
-	select {
-	case <-p.stop:
-		return
-	default:
-	}
-	close(p.stop)
-	_ = p.pc.GracefulClose()
-	p.work.Wait()
-}
+func (p *layered) close() { hangUp(p.stop, p.pc, &p.work) }
 
 // width fits the key frames of a picture so wide.
 func width(want int) func(*rtp.Packet) bool {

@@ -66,12 +66,7 @@ var (
 		counter("lane_refused_packets", "Packets that the kernel refused.", ofLane, func(l LaneStats) float64 { return float64(l.Refused) }),
 	}
 	feedMeasures = []measure[FeedStats]{
-		gauge("publishing", "1 while the participant publishes.", ofFeed, func(f FeedStats) float64 {
-			if f.Publishing {
-				return 1
-			}
-			return 0
-		}),
+		gauge("publishing", "1 while the participant publishes.", ofFeed, func(f FeedStats) float64 { return oneIf(f.Publishing) }),
 		gauge("viewers", "Subscribers that are connected.", ofFeed, viewersThat(func(v ViewerStats) bool { return v.Connected })),
 		gauge("viewers_waiting", "Subscribers that wait for a key frame.", ofFeed, viewersThat(func(v ViewerStats) bool { return v.Video.Waiting })),
 		gauge("viewers_tcp", "Subscribers that receive over TCP.", ofFeed, viewersThat(func(v ViewerStats) bool { return v.Transport == "tcp" })),
@@ -86,15 +81,18 @@ var (
 		counter("key_frames", "Key frames from the publisher.", ofStream, func(s StreamStats) float64 { return float64(s.KeyFrames) }),
 		counter("key_frame_requests", "Key frames asked of the publisher.", ofStream, func(s StreamStats) float64 { return float64(s.KeyFrameRequests) }),
 		gauge("key_frame_age_seconds", "Since the newest key frame began.", ofStream, func(s StreamStats) float64 { return s.KeyFrameAge.Seconds() }),
-		gauge("silent", "1 when it is published and nothing has come for a second: muted, or in trouble.", ofStream, func(s StreamStats) float64 {
-			if s.Silent {
-				return 1
-			}
-			return 0
-		}),
+		gauge("silent", "1 when it is published and nothing has come for a second: muted, or in trouble.", ofStream, func(s StreamStats) float64 { return oneIf(s.Silent) }),
 		counter("viewer_drops", "Times that a subscriber was dropped to the next key frame.", ofStream, func(s StreamStats) float64 { return float64(s.ViewerDrops) }),
 	}
 )
+
+// oneIf is a truth as Prometheus has it.
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
 
 func viewersThat(fit func(ViewerStats) bool) func(FeedStats) float64 {
 	return func(f FeedStats) float64 {

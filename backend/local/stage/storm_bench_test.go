@@ -1,13 +1,11 @@
 package stage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -109,18 +107,7 @@ func BenchmarkFairness(b *testing.B) {
 	)
 	b.N = 1
 	to := startOurs(b)
-	ctx, cancel := context.WithCancel(b.Context())
-	var work sync.WaitGroup
-	publisher, _ := onAir(ctx, b, to, &work)
-	connections := []*peer{publisher}
-	defer func() {
-		cancel()
-		for _, pc := range connections {
-			work.Go(pc.close)
-		}
-		work.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
+	show := onAir(b, to)
 	var measuring, stormy atomic.Bool
 	var missing atomic.Int64 // lost on bad lines
 	var meters []*probe
@@ -137,17 +124,15 @@ func BenchmarkFairness(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		connections = append(connections, pc)
-		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			b.Fatal(err)
-		}
+		show.add(pc)
+		pc.receive(b)
 		meter := &probe{measuring: &measuring}
 		if n < good && measured(n, good) {
 			meters = append(meters, meter)
 		}
 		pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { meter.read(track) })
 		url, token := to.receive(n)
-		if err := exchange(ctx, pc.PeerConnection, url, token); err != nil {
+		if err := exchange(show.ctx, pc.PeerConnection, url, token); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -211,29 +196,12 @@ func BenchmarkJoinStorm(b *testing.B) {
 	const viewers = 300
 	b.N = 1
 	to := startOurs(b)
-	ctx, cancel := context.WithCancel(b.Context())
-	var work sync.WaitGroup
-	publisher, asked := onAir(ctx, b, to, &work)
-	connections := []*peer{publisher}
-	defer func() {
-		cancel()
-		for _, pc := range connections {
-			work.Go(pc.close)
-		}
-		work.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
+	show := onAir(b, to)
 	began := make([]time.Time, viewers)
 	shown := make(chan time.Duration, viewers)
 	for n := range viewers {
-		pc, err := newPeer(false)
-		if err != nil {
-			b.Fatal(err)
-		}
-		connections = append(connections, pc)
-		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-			b.Fatal(err)
-		}
+		pc := watcher(b, false)
+		show.add(pc)
 		pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 			for {
 				p, _, err := track.ReadRTP()
@@ -248,19 +216,19 @@ func BenchmarkJoinStorm(b *testing.B) {
 			}
 		})
 	}
-	for _, pc := range connections[1:] {
+	for _, pc := range show.peers[1:] {
 		if err := prepare(pc.PeerConnection); err != nil {
 			b.Fatal(err)
 		}
 	}
-	before, used := asked.Load(), processorTime(b, to.pid)
-	coming, joining := errgroup.WithContext(ctx)
+	before, used := show.asked.Load(), processorTime(b, to.pid)
+	coming, joining := errgroup.WithContext(show.ctx)
 	for n := range viewers {
 		coming.Go(func() error {
 			time.Sleep(time.Duration(n) * time.Second / viewers)
 			began[n] = time.Now()
 			url, token := to.receive(n)
-			return post(joining, connections[1+n].PeerConnection, url, token)
+			return post(joining, show.peers[1+n].PeerConnection, url, token)
 		})
 	}
 	if err := coming.Wait(); err != nil {
@@ -276,7 +244,7 @@ func BenchmarkJoinStorm(b *testing.B) {
 		}
 	}
 	report(b, map[string]float64{
-		"ms-p50": quantile(waits, 0.5), "ms-p95": quantile(waits, 0.95), "ms-max": quantile(waits, 1), "key-frames-asked": float64(asked.Load() - before),
+		"ms-p50": quantile(waits, 0.5), "ms-p95": quantile(waits, 0.95), "ms-max": quantile(waits, 1), "key-frames-asked": float64(show.asked.Load() - before),
 		"server-ms/join": (processorTime(b, to.pid) - used).Seconds() * 1000 / viewers, // the media meanwhile included
 	})
 }
@@ -294,15 +262,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	const together, rounds = 100, 10
 	to := startOurs(b)
-	ctx, cancel := context.WithCancel(b.Context())
-	var work sync.WaitGroup
-	publisher, _ := onAir(ctx, b, to, &work)
-	defer func() {
-		cancel()
-		publisher.close()
-		work.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
+	show := onAir(b, to)
 	number := 0
 	// crowd joins and returns a way to leave.
 	crowd := func(size int) (leave func()) {
@@ -311,23 +271,12 @@ func BenchmarkMemory(b *testing.B) {
 		joins.SetLimit(8)
 		var connected atomic.Int64
 		for range size {
-			pc, err := newPeer(true)
-			if err != nil {
-				b.Fatal(err)
-			}
+			pc := watcher(b, true)
 			all = append(all, pc)
-			if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-				b.Fatal(err)
-			}
-			var once sync.Once
-			pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-				if s == webrtc.PeerConnectionStateConnected {
-					once.Do(func() { connected.Add(1) })
-				}
-			})
+			pc.onConnected(func() { connected.Add(1) })
 			number++
 			url, token := to.receive(number)
-			joins.Go(func() error { return exchange(ctx, pc.PeerConnection, url, token) })
+			joins.Go(func() error { return exchange(show.ctx, pc.PeerConnection, url, token) })
 		}
 		if err := joins.Wait(); err != nil {
 			b.Fatal(err)
