@@ -45,15 +45,32 @@ func TestOnTheAirThroughLossAndJitter(t *testing.T) {
 	start(t, env)
 	next(t, stage.Frames, "picture")
 	c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["state"] == "live" && m["targetKbps"] == 1500.0 })
-	stage.Impair(teststage.Impairment{Loss: 0.3, Jitter: 200 * time.Millisecond})
-	began := time.Now()
-	low := c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["targetKbps"].(float64) < 1000 })
-	t.Logf("30 %% loss, 200 ms jitter: state %v, %v kbit/s (%v) after %v; loss said %v %%, restarts %v", low["state"], low["targetKbps"], low["limit"],
-		time.Since(began).Round(time.Millisecond), low["lossPercent"], low["restarts"])
-	stage.Impair(teststage.Impairment{})
-	began = time.Now()
-	backAfter(t, stage, began)
-	t.Logf("a whole picture %v after the network was well", time.Since(began).Round(time.Millisecond))
+	var low map[string]any
+	var began time.Time
+	for _, row := range []struct {
+		what    string
+		network teststage.Impairment
+		seen    func(m map[string]any) bool
+	}{
+		{"200 ms jitter", teststage.Impairment{Jitter: 200 * time.Millisecond}, func(m map[string]any) bool { return m["rttMs"].(float64) > 100 }},
+		{"30 % loss", teststage.Impairment{Loss: 0.3}, func(m map[string]any) bool { return m["lossPercent"].(float64) > 10 && m["targetKbps"].(float64) < 1000 }},
+		{"30 % loss, 200 ms jitter", teststage.Impairment{Loss: 0.3, Jitter: 200 * time.Millisecond}, func(m map[string]any) bool {
+			return m["lossPercent"].(float64) > 10 && m["rttMs"].(float64) > 100 && m["targetKbps"].(float64) < 1000
+		}},
+	} {
+		stage.Impair(row.network)
+		began = time.Now()
+		low = c.until(t, "SIDECAR_HEALTH", row.seen)
+		t.Logf("%s: state %v, %v kbit/s (%v) after %v; loss said %v %%, round trip %v ms, restarts %v", row.what, low["state"], low["targetKbps"], low["limit"],
+			time.Since(began).Round(time.Millisecond), low["lossPercent"], low["rttMs"], low["restarts"])
+		if low["state"] != "live" || low["restarts"] != 0.0 {
+			t.Errorf("%s ended the broadcast", row.what)
+		}
+		stage.Impair(teststage.Impairment{})
+		began = time.Now()
+		backAfter(t, stage, began)
+		t.Logf("a whole picture %v after the network was well", time.Since(began).Round(time.Millisecond))
+	}
 	bottom := low["targetKbps"].(float64)
 	up := c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool {
 		bottom = min(bottom, m["targetKbps"].(float64))
