@@ -1,11 +1,13 @@
 package steward_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"hotseat/backend/local/gameliftstreams/instance"
 	"hotseat/backend/playtest"
+	"hotseat/backend/steward"
 )
 
 func TestWhateverEndsASessionInAHandOverEndsItsBooksToo(t *testing.T) {
@@ -53,6 +55,25 @@ func TestWhateverEndsASessionInAHandOverEndsItsBooksToo(t *testing.T) {
 			r.cleared()
 		})
 	}
+}
+
+// A backend that is told to end everything while it stops must not say that it has: somebody else closes the books then.
+func TestAStoppingStewardDoesNotSayThatAllSessionsAreOver(t *testing.T) {
+	r := started(t)
+	p := r.process()
+	p.cancel()
+	if err := p.steward.EndAll(t.Context(), "stopped"); !errors.Is(err, steward.ErrStopped) {
+		t.Errorf("EndAll of a steward that stops: %v", err)
+	}
+	<-p.done
+	r.start()
+	if err := r.serving(t.Context()).EndAll(t.Context(), "stopped"); err != nil {
+		t.Error(err)
+	}
+	if e := r.logged(playtest.ActionSessionEnded); e.Reason != "stopped" {
+		t.Errorf("event = %+v", e)
+	}
+	r.cleared()
 }
 
 // cleared waits until nothing of the session is left.

@@ -327,9 +327,14 @@ func (s *Steward) End(ctx context.Context, session, reason string) error {
 	return nil
 }
 
-// EndAll ends every session and returns when all are over, or ctx is.
-func (s *Steward) EndAll(ctx context.Context, reason string) {
+// ErrStopped says that Run is not at work: over, about to be, or not begun.
+var ErrStopped = errors.New("the steward has stopped")
+
+// EndAll ends every session and returns nil when all are over. Otherwise it is ctx that is over, or the steward stopped
+// (ErrStopped): what still runs then is for the next one.
+func (s *Steward) EndAll(ctx context.Context, reason string) error {
 	s.mu.Lock()
+	work := s.ctx
 	var running []*loop
 	for _, l := range s.loops {
 		running = append(running, l)
@@ -341,10 +346,14 @@ func (s *Steward) EndAll(ctx context.Context, reason string) {
 	for _, l := range running {
 		select {
 		case <-ctx.Done():
-			return
+			return fmt.Errorf("ending all sessions: %w", ctx.Err())
 		case <-l.finished:
 		}
 	}
+	if work == nil || work.Err() != nil { // a loop that finished for that has ended nothing
+		return ErrStopped
+	}
+	return nil
 }
 
 // publish sends one event on a session's log as the backend.

@@ -90,7 +90,9 @@ func (b *backend) run(ctx context.Context) error {
 }
 
 // endAll ends every session, for a reason that its people read.
-func (b *backend) endAll(ctx context.Context, reason string) { b.steward.EndAll(ctx, reason) }
+func (b *backend) endAll(ctx context.Context, reason string) error {
+	return b.steward.EndAll(ctx, reason)
+}
 
 // close stops the work and ends no session: the next backend on the log takes them up.
 func (b *backend) close() {

@@ -94,7 +94,7 @@ func (h *Host) Close() error {
 	if h.backend != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 		defer cancel()
-		h.backend.endAll(ctx, stopped)
+		errs = append(errs, h.backend.endAll(ctx, stopped))
 		h.backend.close()
 	}
 	if h.services != nil {

@@ -105,7 +105,9 @@ func Work(ctx context.Context, in io.Reader, out io.Writer, logger *slog.Logger)
 		if line == endLine {
 			ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 			defer cancel()
-			b.endAll(ctx, stopped)
+			if err := b.endAll(ctx, stopped); err != nil { // told to stop at once: the next worker ends them
+				return err
+			}
 			if _, err := fmt.Fprintln(out, endedLine); err != nil {
 				return fmt.Errorf("telling that all sessions have ended: %w", err)
 			}
