@@ -64,6 +64,7 @@ func (d *Decoder) Feed(unit []byte) error {
 	b := gst.NewBufferFromBytes(unit)
 	b.SetPresentationTimestamp(gst.ClockTime(time.Duration(d.fed) * decoderStep))
 	d.fed++
+	defer runtime.KeepAlive(b) // until GStreamer has a reference of its own
 	if flow := d.src.PushBuffer(b); flow != gst.FlowOK {
 		return fmt.Errorf("decoding: the pipeline answered %v", flow)
 	}
@@ -82,6 +83,7 @@ func (d *Decoder) Next(timeout time.Duration) (Picture, error) {
 	if sample == nil {
 		return Picture{}, ErrNoPicture
 	}
+	defer runtime.KeepAlive(sample) // what it holds is only borrowed
 	structure := sample.GetCaps().GetStructureAt(0)
 	width, err := structure.GetValue("width")
 	if err != nil {

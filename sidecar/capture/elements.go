@@ -45,4 +45,7 @@ func require(lists ...[]string) error {
 }
 
 // initGStreamer must come before anything else of GStreamer, and once a process is enough.
-var initGStreamer = sync.OnceFunc(func() { gst.Init(nil) })
+var initGStreamer = sync.OnceFunc(func() {
+	configureSound() // before there are threads that read the environment
+	gst.Init(nil)
+})

@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -57,7 +58,9 @@ func (g *graph) onSample(sink string, f func(s *gst.Sample, b *gst.Buffer)) erro
 		}
 		if buf := sample.GetBuffer(); buf != nil {
 			f(sample, buf)
+			runtime.KeepAlive(buf)
 		}
+		runtime.KeepAlive(sample) // what it holds is only borrowed
 		return gst.FlowOK
 	}})
 	g.sinks = append(g.sinks, as)
@@ -101,7 +104,11 @@ func (g *graph) stopSoon() bool {
 	// of it while it runs.
 	go func() {
 		defer close(done)
-		_ = g.pipeline.SetState(gst.StateNull)
+		// A device that fails to close (NVENC after a reset of the GPU) leaves what is before it as it was; the second
+		// time there is nothing to close.
+		if g.pipeline.SetState(gst.StateNull) != nil {
+			_ = g.pipeline.SetState(gst.StateNull)
+		}
 		g.release()
 		trimSoon()
 	}()
@@ -130,6 +137,7 @@ func (g *graph) nextError(wait time.Duration) error {
 	if msg == nil {
 		return nil
 	}
+	defer runtime.KeepAlive(msg) // its source's name is only borrowed
 	if msg.Type() == gst.MessageEOS {
 		return errEndOfStream
 	}

@@ -59,6 +59,7 @@ func (p *Pipeline) servePictures() {
 		now := p.now()
 		if late := now - due; late > period { // the machine was asleep, or too slow: those are gone
 			skip := late / period * period
+			p.meter.update(func(st *Stats) { st.SkippedLate += uint64(skip / period) }) //nolint:gosec // positive
 			grid, due = grid+skip, due+skip
 		}
 		timer.Reset(max(0, due-now))

@@ -31,6 +31,7 @@ type Stats struct {
 	SourceAway  time.Duration // how long it was away the last time
 	Held        uint64        // pictures that were repeated because no other was to be had in time
 	SkippedBusy uint64        // pictures not taken because the encoder was still at work: the machine is short of CPU
+	SkippedLate uint64        // pictures not taken because it was not their turn in time: the machine stood still, or others had it
 
 	Frames    uint64 // access units made
 	KeyFrames uint64

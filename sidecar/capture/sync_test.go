@@ -67,8 +67,11 @@ func TestSoundAndPictureAreTogetherAndStaySo(t *testing.T) {
 // by TestSoundIsTiedToTheClockByItsEarliestPackets.
 func together(t *testing.T, p *capture.Pipeline, played capture.Played) {
 	t.Helper()
-	if s := p.Stats(); s.Held+s.SkippedBusy > s.Frames/20 {
-		t.Skipf("this machine is too busy to tell: %d of %d pictures were late, %d skipped", s.Held, s.Frames, s.SkippedBusy)
+	if s := p.Stats(); s.Held+skipped(s) > s.Frames/20 {
+		t.Skipf("this machine is too busy to tell: %d of %d pictures were late, %d skipped", s.Held, s.Frames, skipped(s))
+	}
+	if f, b := len(played.Flashes), len(played.Beeps); min(f, b) > 0 && min(f, b) < 4 && max(f, b)-min(f, b) < 2 {
+		t.Skipf("this machine is too busy to tell: it held up all instants of the test but %d", f)
 	}
 	offsets := apart(t, played.Flashes, played.Beeps)
 	t.Logf("%d flashes, %d beeps; sound behind picture: %v", len(played.Flashes), len(played.Beeps), offsets)
