@@ -51,8 +51,8 @@ func (e *ending) Error() string { return e.text }
 // errTooOld is the end that the service gives every connection after a day.
 var errTooOld = &ending{websocket.CloseGoingAway, "the connection is as old as it may be: connect again"}
 
-func newConnection(s *Server, ws *websocket.Conn, socket *corkedConn) *connection {
-	c := &connection{server: s, ws: ws, socket: socket, subs: map[string]*subscription{}, opened: s.cfg.Now(),
+func newConnection(s *Server, ws *websocket.Conn, socket *corkedConn, opened time.Time) *connection {
+	c := &connection{server: s, ws: ws, socket: socket, subs: map[string]*subscription{}, opened: opened,
 		publishes: rate.NewLimiter(rate.Limit(s.limits.PublishRate), s.limits.PublishBurst),
 		frames:    rate.NewLimiter(rate.Limit(s.limits.FrameRate), int(2*s.limits.FrameRate)+1)}
 	c.ctx, c.cancel = context.WithCancelCause(s.ctx)

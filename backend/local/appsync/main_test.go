@@ -181,8 +181,8 @@ func (s socket) expect(kind string) events.ServerFrame {
 // expectClose hears frames until the connection closes, and returns the code.
 func (s socket) expectClose() int {
 	s.t.Helper()
+	s.SetReadDeadline(time.Now().Add(patience)) // for all of them: keep-alives may go on and on
 	for {
-		s.SetReadDeadline(time.Now().Add(patience))
 		if _, _, err := s.ReadMessage(); err != nil {
 			var closed *websocket.CloseError
 			if !errors.As(err, &closed) {

@@ -39,6 +39,7 @@ func (s *Server) serveRealtime(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.dismiss()
+	opened := s.cfg.Now() // before the client is told that it is
 	refusal := s.authorizeConnection(r, offered)
 	hijacker := &corkHijacker{ResponseWriter: w}
 	ws, err := s.upgrader.Upgrade(hijacker, r, nil)
@@ -51,7 +52,7 @@ func (s *Server) serveRealtime(w http.ResponseWriter, r *http.Request) {
 		refuseConnection(ws, refusal)
 		return
 	}
-	newConnection(s, ws, hijacker.conn).serve()
+	newConnection(s, ws, hijacker.conn, opened).serve()
 }
 
 // authorizeConnection reads the authorization among the subprotocols. An IAM signature of a
