@@ -152,8 +152,8 @@ func (s socket) say(frame any) {
 // hear returns the next frame that is no keep-alive, as its text and parsed.
 func (s socket) hear() (string, events.ServerFrame) {
 	s.t.Helper()
+	s.SetReadDeadline(time.Now().Add(patience)) // for all of them: keep-alives may go on and on
 	for {
-		s.SetReadDeadline(time.Now().Add(patience))
 		_, data, err := s.ReadMessage()
 		if err != nil {
 			s.t.Fatal(err)
