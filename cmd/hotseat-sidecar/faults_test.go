@@ -44,7 +44,7 @@ func TestOnTheAirThroughLossAndJitter(t *testing.T) {
 	env["VIDEO_BITRATE"] = "1500"
 	start(t, env)
 	next(t, stage.Frames, "picture")
-	c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["state"] == "live" && m["targetKbps"] == 1500.0 })
+	c.within(t, time.Minute, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["state"] == "live" && m["targetKbps"] == 1500.0 })
 	var low map[string]any
 	var began time.Time
 	for _, row := range []struct {
@@ -60,7 +60,7 @@ func TestOnTheAirThroughLossAndJitter(t *testing.T) {
 	} {
 		stage.Impair(row.network)
 		began = time.Now()
-		low = c.until(t, "SIDECAR_HEALTH", row.seen)
+		low = c.within(t, time.Minute, "SIDECAR_HEALTH", row.seen)
 		t.Logf("%s: state %v, %v kbit/s (%v) after %v; loss said %v %%, round trip %v ms, restarts %v", row.what, low["state"], low["targetKbps"], low["limit"],
 			time.Since(began).Round(time.Millisecond), low["lossPercent"], low["rttMs"], low["restarts"])
 		if low["state"] != "live" || low["restarts"] != 0.0 {
@@ -72,7 +72,7 @@ func TestOnTheAirThroughLossAndJitter(t *testing.T) {
 		t.Logf("a whole picture %v after the network was well", time.Since(began).Round(time.Millisecond))
 	}
 	bottom := low["targetKbps"].(float64)
-	up := c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool {
+	up := c.within(t, time.Minute, "SIDECAR_HEALTH", func(m map[string]any) bool {
 		bottom = min(bottom, m["targetKbps"].(float64))
 		return m["state"] == "live" && m["targetKbps"].(float64) > bottom
 	})

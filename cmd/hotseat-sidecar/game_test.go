@@ -85,12 +85,12 @@ func TestAGameDoesNotWaitForABroadcastThatCannotStart(t *testing.T) {
 	t.Parallel()
 	_, env := environment(t)
 	env["IVS_STAGE_TOKEN"] = "expired" // ends the broadcast for good
-	p := start(t, env, "run", "--", script(t, `sleep 2; exit 5`))
+	end := filepath.Join(t.TempDir(), "end")
+	p := start(t, env, "run", "--", script(t, `while ! test -e "$1"; do sleep 0.05; done; exit 5`), end)
+	until(t, "it is told that there is no broadcast", func() bool { return strings.Contains(p.output(), "the broadcast ended for good") })
+	write(t, end, "")
 	if code := p.exit(patience); code != 5 {
 		t.Errorf("exit code %d, want the game's 5", code)
-	}
-	if !strings.Contains(p.output(), "the broadcast ended for good") {
-		t.Error("nobody is told that there is no broadcast")
 	}
 }
 

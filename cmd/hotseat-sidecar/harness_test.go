@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
+	// patience is shorter than the supervisor's with a worker that hangs: none is mended unseen.
 	patience  = 15 * time.Second
 	sessionID = "s-test"
 )

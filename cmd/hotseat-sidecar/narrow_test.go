@@ -145,7 +145,7 @@ func TestTheBroadcastFitsANarrowWayToOurOwnStage(t *testing.T) {
 	})
 	health := func(what string, ok func(target, sent, estimate float64) bool) time.Duration {
 		began := time.Now()
-		m := c.within(t, 2*patience, "SIDECAR_HEALTH", func(m map[string]any) bool {
+		m := c.within(t, 2*time.Minute, "SIDECAR_HEALTH", func(m map[string]any) bool {
 			return m["state"] == "live" && ok(m["targetKbps"].(float64), m["bitrateKbps"].(float64), m["estimateKbps"].(float64))
 		})
 		took := time.Since(began).Round(100 * time.Millisecond)

@@ -75,7 +75,7 @@ func listener(t *testing.T, path string) *bufio.Scanner {
 		return err == nil
 	})
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(4 * patience)) // of all that the test reads
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, 1<<20)
 	if !lines.Scan() || !strings.Contains(lines.Text(), `"HELLO"`) {

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -51,7 +53,6 @@ func TestSidecarBroadcastsWithNothingButTheVariablesOfTheSample(t *testing.T) {
 	}
 }
 
-// Not beside other tests: one of theirs would get the display's number, and the picture be back.
 func TestSidecarWhoseDisplayGoesAwaySaysSoAndGoesOn(t *testing.T) {
 	display, server := testscreen.StartProcess(t, 640, 360)
 	stage := teststage.New(t)
@@ -91,8 +92,10 @@ func TestSidecarComesBackWhenTheStageDoes(t *testing.T) {
 	stage.Vanish()
 	for {
 		if f := next(t, stage.Frames, "picture"); f.At.After(gone) && f.Key() {
-			if took := f.At.Sub(gone); took > 3*time.Second {
-				t.Errorf("back after %v", took)
+			took := f.At.Sub(gone)
+			t.Logf("back after %v", took.Round(time.Millisecond))
+			if took > 10*time.Second { // a busy machine may take seconds
+				t.Error("that is too late")
 			}
 			return
 		}
@@ -143,7 +146,8 @@ func TestSidecarReportsItsHealthAndBridgesTheSessionToTheGame(t *testing.T) {
 	t.Parallel()
 	stage, env := environment(t)
 	c := startChannels(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a free port
+	// A port that is free, and stays so: nobody else uses this address of loopback.
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,7 @@ func TestSidecarReportsItsHealthAndBridgesTheSessionToTheGame(t *testing.T) {
 	p := start(t, env)
 	next(t, stage.Frames, "picture")
 
-	h := c.until(t, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["state"] == "live" && m["fps"].(float64) > 20 })
+	h := c.within(t, time.Minute, "SIDECAR_HEALTH", func(m map[string]any) bool { return m["state"] == "live" && m["fps"].(float64) > 20 })
 	if h["width"] != 640.0 || h["framerate"] != 30.0 || h["encoder"] != "x264" || h["fallback"] != true || h["bitrateKbps"].(float64) <= 0 {
 		t.Errorf("heartbeat %v", h)
 	}

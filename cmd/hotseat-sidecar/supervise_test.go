@@ -298,7 +298,6 @@ func TestThisMachineCanAskForHealthAcrossRestarts(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// Not beside other tests: one of theirs would get the display's number, and this picture be back.
 func TestASidecarWhoseStarterAndDisplayAreGoneEnds(t *testing.T) {
 	display, server := testscreen.StartProcess(t, 640, 360)
 	stage := teststage.New(t)

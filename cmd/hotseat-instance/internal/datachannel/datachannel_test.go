@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,23 +17,28 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds each wait of a test.
-const patience = 5 * time.Second
+const patience = 15 * time.Second
 
 func serve(t *testing.T) (*Server, chan []byte) {
 	t.Helper()
 	toClient := make(chan []byte, 16)
-	listener, err := listen(0) // some free port, not the well-known one: tests run beside sessions
-	if err != nil {
-		t.Fatal(err)
+	for try := 1; ; try++ {
+		listener, err := listen(0) // some free port, not the well-known one: tests run beside sessions
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := listener.Addr().(*net.TCPAddr).Port
+		listener.Close()
+		server, err := Listen(port, func(m []byte) { toClient <- m }, slog.New(slog.DiscardHandler))
+		if errors.Is(err, syscall.EADDRINUSE) && try < 10 { // somebody else took it in between
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		return server, toClient
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	server, err := Listen(port, func(m []byte) { toClient <- m }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server, toClient
 }
 
 func connectGame(t *testing.T, server *Server) net.Conn {

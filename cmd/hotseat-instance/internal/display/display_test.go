@@ -18,7 +18,7 @@ import (
 	"hotseat/cmd/hotseat-instance/internal/launch"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // startDisplay runs a real Xvfb; without one these tests fail, for they could show
 // nothing.

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // film is a source that plays made-up access units: a key frame on request, else
 // deltas, 30 a second.
@@ -238,20 +238,27 @@ func TestAnswerHoldsOnlyLoopbackCandidatesAndSplitStreams(t *testing.T) {
 	}
 }
 
-func TestClosedPageIsNoticedAtOnce(t *testing.T) {
-	p := openPage(t)
-	client := answer(t, p, openFilm())
-	soon(t, "connected", client.Connected())
-	soon(t, "channels open", p.open)
-	began := time.Now()
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	soon(t, "gone", client.Gone())
-	took := time.Since(began)
-	t.Logf("noticed after %v", took)
-	if took > time.Second { // silence alone takes two
-		t.Errorf("noticed only after %v", took)
+func TestClosedPageIsNoticedBeforeItsSilence(t *testing.T) {
+	// On a machine that stands still for two seconds, the goodbye may be heard after the silence. A page whose goodbye is
+	// not heard is never noticed before it.
+	for try := 1; ; try++ {
+		p := openPage(t)
+		client := answer(t, p, openFilm())
+		soon(t, "connected", client.Connected())
+		soon(t, "channels open", p.open)
+		began := time.Now()
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		soon(t, "gone", client.Gone())
+		state := client.connection.ICEConnectionState()
+		t.Logf("noticed after %v, when ICE was %s", time.Since(began), state)
+		if state == webrtc.ICEConnectionStateConnected || state == webrtc.ICEConnectionStateClosed { // the goodbye closes it
+			return
+		}
+		if try == 3 {
+			t.Fatalf("noticed only when ICE was %s", state)
+		}
 	}
 }
 
