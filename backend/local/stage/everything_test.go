@@ -81,7 +81,7 @@ func (s *testStage) passers(ctx context.Context, number int, seen *atomic.Int64)
 			case <-first:
 				seen.Add(1)
 			case <-ctx.Done():
-			case <-time.After(3 * patience):
+			case <-time.After(2 * patience):
 				s.t.Errorf("%s saw nothing", name)
 			}
 		case ctx.Err() == nil && !strings.Contains(err.Error(), ": 404 ") && !strings.Contains(err.Error(), ": 503 "):
@@ -100,7 +100,7 @@ func (s *testStage) passers(ctx context.Context, number int, seen *atomic.Int64)
 func TestEverythingAtOnce(t *testing.T) {
 	s := newTestStageWith(t, func(c *Config) { c.TCPAddress, c.Lanes = "127.0.0.1:0", 2 })
 	token := s.invite("st", "game", "publish")
-	show := func(width int) picture { return picture{sps: makeSPS(66, width, 90), bytes: 600} }
+	show := func(width int) picture { return picture{sps: makeSPS(66, width, 90), bytes: 600, slow: true} }
 	p := s.publish("st", "game", token, show(160))
 	s.awaitEvent(PublishStarted, "game", 1)
 
@@ -136,7 +136,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	// everybody waits until all have seen fifteen frames of that width.
 	everybody := func(width int64) {
 		t.Helper()
-		deadline := time.After(6 * patience)
+		deadline := time.After(4 * patience)
 		for _, f := range all {
 			for f.width.Load() != width || f.frames.Load() < 15 {
 				select {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 )
@@ -26,7 +27,7 @@ func gstreamer(t *testing.T, program string, arguments ...string) (end io.Closer
 	if said, err := exec.CommandContext(t.Context(), python, "-B", program, "--check").CombinedOutput(); err != nil {
 		t.Skipf("a GStreamer with webrtcbin and its Python bindings are needed: %v %s", err, said)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 3*patience) // ended by its input, even at the end of the test
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute) // ended by its input, even at the end of the test
 	cmd := exec.CommandContext(ctx, python, append([]string{"-B", program}, arguments...)...)
 	input, err := cmd.StdinPipe()
 	if err != nil {

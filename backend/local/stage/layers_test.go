@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"math"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -127,13 +128,17 @@ func width(want int) func(*rtp.Packet) bool {
 }
 
 // continuous wraps what a test waits for: not a number is missing on the way, and timestamps grow.
-func continuous(t *testing.T, from *rtp.Packet, fits func(*rtp.Packet) bool) func(*rtp.Packet) bool {
-	last := *from
+func (s *testStage) continuous(from *rtp.Packet, fits func(*rtp.Packet) bool) func(*rtp.Packet) bool {
+	last := from
 	return func(p *rtp.Packet) bool {
-		if p.SequenceNumber != last.SequenceNumber+1 || int32(p.Timestamp-last.Timestamp) < 0 || p.SSRC != last.SSRC { //nolint:gosec // wraps
-			t.Errorf("packet %d at %d follows %d at %d", p.SequenceNumber, p.Timestamp, last.SequenceNumber, last.Timestamp)
+		newest, err := s.follow(last, p)
+		if newest != p {
+			return false
 		}
-		last = *p
+		if err != nil || int32(p.Timestamp-last.Timestamp) < 0 || p.SSRC != last.SSRC { //nolint:gosec // wraps
+			s.t.Errorf("packet %d at %d follows %d at %d", p.SequenceNumber, p.Timestamp, last.SequenceNumber, last.Timestamp)
+		}
+		last = p
 		return fits(p)
 	}
 }
@@ -177,12 +182,12 @@ func (v *subscriber) write(t *testing.T, packets ...rtcp.Packet) {
 }
 
 // undisturbed checks what a viewer who is never to be disturbed receives, until it is stopped.
-func undisturbed(t *testing.T, v *subscriber, first *rtp.Packet) (stop func()) {
+func (s *testStage) undisturbed(v *subscriber, first *rtp.Packet) (stop func()) {
 	done := make(chan struct{})
 	var work sync.WaitGroup
-	check := continuous(t, first, func(p *rtp.Packet) bool {
+	check := s.continuous(first, func(p *rtp.Packet) bool {
 		if set, err := parseSPS(look(p.Payload).sps); err == nil && set.width != 1280 {
-			t.Errorf("a viewer with a good line was given %d pixels of width", set.width)
+			s.t.Errorf("a viewer with a good line was given %d pixels of width", set.width)
 		}
 		return false
 	})
@@ -207,9 +212,9 @@ func TestABrowsersSimulcastIsShownAtItsBest(t *testing.T) {
 	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
 	large := v.next(t, "the large layer", width(1280))
 	p.silent[1].Store(true)
-	last := v.next(t, "the small layer, when the large one is sent no more", continuous(t, large, width(320)))
+	last := v.next(t, "the small layer, when the large one is sent no more", s.continuous(large, width(320)))
 	p.silent[1].Store(false)
-	v.next(t, "the large layer again", continuous(t, last, width(1280)))
+	v.next(t, "the large layer again", s.continuous(last, width(1280)))
 }
 
 func TestAnEstimateChoosesTheLayerOfItsViewerAlone(t *testing.T) {
@@ -218,7 +223,7 @@ func TestAnEstimateChoosesTheLayerOfItsViewerAlone(t *testing.T) {
 	p := s.publishLayers("game", s.invite("st", "game", "publish"), smallLayer, largeLayer)
 	s.awaitLayers(2)
 	other := s.subscribe("st", "game", s.invite("st", "other", "subscribe"))
-	stop := undisturbed(t, other, other.next(t, "the large layer", width(1280)))
+	stop := s.undisturbed(other, other.next(t, "the large layer", width(1280)))
 	defer stop()
 	moved := s.viewerOf("other").Switches
 	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
@@ -230,7 +235,7 @@ func TestAnEstimateChoosesTheLayerOfItsViewerAlone(t *testing.T) {
 	estimate(2e6)
 	all := []rtp.Packet{*first}
 	keep := func(fits func(*rtp.Packet) bool) func(*rtp.Packet) bool {
-		return continuous(t, &all[len(all)-1], func(p *rtp.Packet) bool { all = append(all, *p); return fits(p) })
+		return s.continuous(&all[len(all)-1], func(p *rtp.Packet) bool { all = append(all, *p); return fits(p) })
 	}
 	v.next(t, "a moment of it", keep(func(*rtp.Packet) bool { return time.Now().After(until) }))
 	estimate(300e3)
@@ -280,7 +285,7 @@ func TestAnEstimateChoosesTheLayerOfItsViewerAlone(t *testing.T) {
 		}
 	})
 	told = time.Now()
-	v.nextWithin(t, 3*patience, "the large layer, when the line takes it", continuous(t, &all[len(all)-1], width(1280)))
+	v.nextWithin(t, 3*patience, "the large layer, when the line takes it", s.continuous(&all[len(all)-1], width(1280)))
 	close(back)
 	telling.Wait()
 	t.Logf("the large layer %v after a larger estimate", time.Since(told).Round(time.Millisecond))
@@ -295,7 +300,7 @@ func TestANarrowLineGetsTheSmallLayerAndTheLargeOneWhenItIsWideAgain(t *testing.
 	s.publishLayers("game", s.invite("st", "game", "publish"), smallLayer, largeLayer)
 	s.awaitLayers(2)
 	other := s.subscribe("st", "game", s.invite("st", "other", "subscribe"))
-	stop := undisturbed(t, other, other.next(t, "the large layer", width(1280)))
+	stop := s.undisturbed(other, other.next(t, "the large layer", width(1280)))
 	defer stop()
 
 	// This viewer reports what it loses; it estimates nothing.
@@ -326,21 +331,23 @@ func TestAPublisherThatComesBackWithOtherLayersKeepsItsViewers(t *testing.T) {
 	t.Parallel()
 	s := newTestStage(t)
 	token := s.invite("st", "game", "publish")
-	p := s.publishLayers("game", token, smallLayer, largeLayer)
+	// One packet a frame: the end of a publisher cuts none in two, of which the first part would be numbered and sent to nobody.
+	large := encoding{largeLayer.rid, picture{sps: largeLayer.sps, bytes: 900}}
+	p := s.publishLayers("game", token, smallLayer, large)
 	s.awaitEvent(PublishStarted, "game", 1)
 	v := s.subscribe("st", "game", s.invite("st", "viewer", "subscribe"))
 	last := v.next(t, "the large layer", width(1280))
 
 	next := func(what string, wide int) {
 		t.Helper()
-		last = v.next(t, what, continuous(t, last, width(wide)))
+		last = v.next(t, what, s.continuous(last, width(wide)))
 	}
 	only := encoding{"", picture{sps: makeSPS(66, 640, 360), bytes: 900}}
 	p.close()
 	one := s.publish("st", "game", token, only.picture)
 	next("the only layer of the next publisher", 640)
 	one.close()
-	p = s.publishLayers("game", token, encoding{"x", only.picture}, encoding{"y", largeLayer.picture}, encoding{"z", smallLayer.picture})
+	p = s.publishLayers("game", token, encoding{"x", only.picture}, encoding{"y", large.picture}, encoding{"z", smallLayer.picture})
 	next("the largest of three", 1280)
 	p.close()
 	s.publishLayers("game", token, smallLayer, encoding{"m", only.picture})
@@ -394,9 +401,17 @@ func TestOneLayerCostsAViewerNothing(t *testing.T) {
 	o.ladder = ladder
 	o.waiting.Store(false)
 	b := frame(1, false)
-	with := testing.AllocsPerRun(100, func() { o.send(b, time.Now()) })
+	// allocations is the least of several counts: each has in it what the whole process allocates meanwhile.
+	allocations := func() float64 {
+		least := math.Inf(1)
+		for range 20 {
+			least = min(least, testing.AllocsPerRun(100, func() { o.send(b, time.Now()) }))
+		}
+		return least
+	}
+	with := allocations()
 	o.ladder = nil
-	if without := testing.AllocsPerRun(100, func() { o.send(b, time.Now()) }); with != without {
+	if without := allocations(); with != without {
 		t.Errorf("%v allocations a frame, and %v without a ladder", with, without)
 	}
 	if o.route.Load() != nil || ladder.many.Load() {

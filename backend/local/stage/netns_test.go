@@ -87,7 +87,7 @@ type process struct {
 
 func (c *cable) run(namespace, test string, environment ...string) *process {
 	c.t.Helper()
-	cmd := exec.Command("ip", "netns", "exec", namespace, os.Args[0], "-test.run=^"+test+"$", "-test.timeout=60s", "-test.v")
+	cmd := exec.Command("ip", "netns", "exec", namespace, os.Args[0], "-test.run=^"+test+"$", "-test.timeout=180s", "-test.v")
 	cmd.Env = append(os.Environ(), environment...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *cable) run(namespace, test string, environment ...string) *process {
 	}()
 	c.t.Cleanup(func() {
 		_ = in.Close() // the process ends with its input
-		hurry := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		hurry := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 		defer hurry.Stop()
 		<-read
 		if err := cmd.Wait(); err != nil && !c.t.Failed() {

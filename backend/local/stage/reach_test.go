@@ -69,7 +69,7 @@ func (s *testStage) watch(pc *webrtc.PeerConnection, stageID, participant, token
 			}
 		}
 	})
-	response := s.request(http.MethodPost, s.url+"/"+stageID+"/subscribe/"+participant, token, gatheredOffer(s.t, pc))
+	response := s.post(s.url+"/"+stageID+"/subscribe/"+participant, token, gatheredOffer(s.t, pc))
 	answer, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusCreated {
 		s.t.Fatalf("%s %v: %s", response.Status, err, answer)

@@ -40,7 +40,7 @@ func newPeerOn(deaf bool, line func(net.PacketConn) net.PacketConn, registry *in
 			return nil, err
 		}
 	}
-	_ = socket.SetReadBuffer(4 << 20)
+	makeRoom(socket)
 	quiet := pionLogs{slog.New(slog.DiscardHandler)}
 	settings := webrtc.SettingEngine{LoggerFactory: quiet}
 	mux := webrtc.NewICEUDPMux(quiet.NewLogger("ice"), line(socket))
@@ -58,6 +58,19 @@ func newPeerOn(deaf bool, line func(net.PacketConn) net.PacketConn, registry *in
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	return &peer{pc, mux, socket}, err
+}
+
+// makeRoom lets a socket hold seconds of a stream while its reader waits for a processor. Root may have more than
+// net.core.rmem_max.
+func makeRoom(socket *net.UDPConn) {
+	const room = 4 << 20
+	forced := errors.New("not tried")
+	if raw, err := socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { forced = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) })
+	}
+	if forced != nil {
+		_ = socket.SetReadBuffer(room)
+	}
 }
 
 func (p *peer) close() {
