@@ -27,6 +27,8 @@ type history struct {
 	// tickEvery is after how many calls the clock moves on by a little; 0: never.
 	tickEvery int
 	called    chan struct{} // gets one at a time when there was another call
+	kills     atomic.Int64  // how many processes were killed and replaced
+	untold    atomic.Int64  // how many of them had appended an event and told nobody
 
 	mu         sync.Mutex // protects operations and moving the clock
 	operations []porcupine.Operation
@@ -104,6 +106,9 @@ func (h *history) tick(by time.Duration) {
 	h.clock.advance(by)
 }
 
+// checkTime is far more than the search for an order takes: one that was not found by then is as bad as none.
+const checkTime = 2 * time.Minute
+
 // check asks for an order of the calls that explains all replies, and the orphans of the log.
 func (h *history) check(t *testing.T, orphans map[int64]playtest.Event) {
 	t.Helper()
@@ -116,7 +121,7 @@ func (h *history) check(t *testing.T, orphans map[int64]playtest.Event) {
 	}
 	checked := time.Now()
 	model := linearizable(h.policy, orphans)
-	result, info := porcupine.CheckOperationsVerbose(model, operations, 20*time.Second)
+	result, info := porcupine.CheckOperationsVerbose(model, operations, checkTime)
 	t.Logf("%d calls in %s, checked in %s: %v", len(h.operations), checked.Sub(h.began).Round(time.Millisecond), time.Since(checked).Round(time.Millisecond), h.tally())
 	if result != porcupine.Ok {
 		picture := filepath.Join(t.ArtifactDir(), "history.html")

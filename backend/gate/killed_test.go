@@ -19,9 +19,10 @@ import (
 const (
 	// callsBetweenKills lets the processes that are left get on with it for a while.
 	callsBetweenKills = 40
-	// callsOfAnything is how many calls people make as they like.
-	callsOfAnything = 700
-	// leastKills is below what a slow machine makes of that.
+	// callsOfAnything is how many calls people make as they like, and mostCallsOfAnything how many they make
+	// where processes start so slowly that there were too few kills by then.
+	callsOfAnything, mostCallsOfAnything = 700, 3500
+	// leastKills are each kind of kill several times.
 	leastKills = 9
 	// tickEvery is after how many calls the clock moves on, by up to tick.
 	tickEvery = 8
@@ -56,11 +57,9 @@ func TestGatesThatAreKilledAreOne(t *testing.T) {
 	h.tickEvery = tickEvery
 
 	var over atomic.Bool
-	kills := 0
 	var killing sync.WaitGroup
 	killing.Go(func() {
-		for !over.Load() && h.killOne(t, path, kills) {
-			kills++
+		for !over.Load() && h.killOne(t, path) {
 			for more := h.calls() + rand.N(callsBetweenKills); h.calls() < more && !over.Load(); {
 				<-h.called
 			}
@@ -79,11 +78,12 @@ func TestGatesThatAreKilledAreOne(t *testing.T) {
 	h.aFullQueue(t)
 	h.oneLeadSignedInTwice(t)
 	h.threeDecideAtOnce(t, log)
-	h.anythingGoes()
+	h.anythingGoes(func() bool { return h.kills.Load() >= leastKills && h.untold.Load() > 0 })
 	spare()
 
 	orphans := h.survived(t, log)
 	h.check(t, orphans)
+	kills := h.kills.Load()
 	t.Logf("%d kills; of the lost calls %d took effect", kills, len(orphans))
 	tally := h.tally()
 	for _, e := range orphans {
@@ -104,21 +104,23 @@ func TestGatesThatAreKilledAreOne(t *testing.T) {
 }
 
 // killOne kills a process, waits until it is gone, and starts another in its place; false if that failed.
-func (h *history) killOne(t *testing.T, path string, n int) bool {
+func (h *history) killOne(t *testing.T, path string) bool {
 	slot := h.gates[rand.N(len(h.gates))]
 	p := slot.Load()
 	patience := time.NewTimer(500 * time.Millisecond) // for an append to die in
 	defer patience.Stop()
-	switch n % 3 {
-	case 0:
+	point := [...]crashPoint{"", beforeAppend, afterAppend}[h.kills.Load()%3]
+	switch point {
+	case "":
 		patience.Reset(rand.N(20 * time.Millisecond))
-	case 1:
-		p.dieAt(beforeAppend)
-	case 2:
-		p.dieAt(afterAppend)
+	default:
+		p.dieAt(point)
 	}
 	select {
 	case <-p.done:
+		if point == afterAppend {
+			h.untold.Add(1)
+		}
 	case <-patience.C:
 		p.kill()
 	}
@@ -131,6 +133,7 @@ func (h *history) killOne(t *testing.T, path string, n int) bool {
 	t.Cleanup(func() { fresh.end(t) })
 	h.ask(clientKiller, fresh, lead, nil) // what a restarted gate tells is a part of the history
 	slot.Store(fresh)
+	h.kills.Add(1)
 	return true
 }
 

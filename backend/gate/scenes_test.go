@@ -157,10 +157,11 @@ func (h *history) threeDecideAtOnce(t *testing.T, log *store.Store) {
 	}
 }
 
-// anythingGoes lets people ask for whatever they like, until the session is ended, by two stewards at once.
-func (h *history) anythingGoes() {
+// anythingGoes lets people ask for whatever they like, until the session is ended, by two stewards at once: when
+// there were enough calls, and they have shown what they are to show or never will.
+func (h *history) anythingGoes(shown func() bool) {
 	const clients = 6
-	enough := h.calls() + callsOfAnything
+	enough, most := h.calls()+callsOfAnything, h.calls()+mostCallsOfAnything
 	var does []func()
 	for client := range clients {
 		does = append(does, func() {
@@ -190,7 +191,7 @@ func (h *history) anythingGoes() {
 	}
 	for _, client := range []int{clientSteward, clientSteward2} {
 		does = append(does, func() {
-			for h.calls() < enough {
+			for h.calls() < enough || !shown() && h.calls() < most {
 				h.settle(client)
 			}
 			h.insist(client, backend, playtest.Event{Action: playtest.ActionSessionEnded, Reason: "over"})

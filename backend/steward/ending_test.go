@@ -34,7 +34,7 @@ func TestWhateverEndsASessionInAHandOverEndsItsBooksToo(t *testing.T) {
 			r := started(t)
 			p, v := r.page(player), r.page(viewer)
 			r.seat(p)
-			p.stubborn = true
+			p.stubborn.Store(true)
 			request := v.ask()
 			v.waits()
 			waits := r.page(third).ask()

@@ -25,7 +25,7 @@ type failing struct {
 
 func shortOffer(t *steward.Timing)   { t.Offer = short }
 func shortRelease(t *steward.Timing) { t.Release = short }
-func shortAnswer(t *steward.Timing)  { t.Answer = 5 * short } // for several tries
+func shortAnswer(t *steward.Timing)  { t.Answer = 10 * short } // for several tries, the first of which gets an answer
 func shortConnect(t *steward.Timing) { t.Connect = short }
 
 func connectFails(f fault) func(*rig) {
@@ -47,8 +47,8 @@ var waysToFail = map[string]failing{
 		timing: shortConnect, before: func(_ *rig, _, v *page) { v.deaf = true }, says: "viewer did not connect",
 	},
 	"the old page does not let go": {
-		timing: shortRelease, before: func(_ *rig, p, _ *page) { p.stubborn = true }, says: "player's page did not let go",
-		heal: func(_ *rig, p, _ *page) { p.stubborn = false },
+		timing: shortRelease, before: func(_ *rig, p, _ *page) { p.stubborn.Store(true) }, says: "player's page did not let go",
+		heal: func(_ *rig, p, _ *page) { p.stubborn.Store(false) },
 	},
 	"the service says Conflict for ever":       {timing: shortAnswer, fault: connectFails(conflict), says: "took no new player"},
 	"the service throttles connections":        {timing: shortAnswer, fault: connectFails(throttling), says: "asked too often"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hotseat/backend/auth"
@@ -12,18 +13,18 @@ import (
 )
 
 // page is a person's browser: it asks, sends its offer, waits for the answer, connects, and obeys the log.
-// Its flags say what it does not do. They are set before it asks for the seat.
+// Its flags say what it does not do. But for stubborn they are set before they matter.
 type page struct {
 	r   *rig
 	who auth.Identity
 
-	silent   bool   // sends no offer
-	offer    string // sent in place of a WebRTC offer
-	deaf     bool   // makes nothing of its answer
-	fickle   bool   // connects and is gone at once
-	stubborn bool   // does not let go of the game
-	lost     bool   // a holder who does not come back after a hand-over that failed
-	once     bool   // does not send its offer again when the backend that had it is gone
+	silent   bool        // sends no offer
+	offer    string      // sent in place of a WebRTC offer
+	deaf     bool        // makes nothing of its answer
+	fickle   bool        // connects and is gone at once
+	lost     bool        // a holder who does not come back after a hand-over that failed
+	once     bool        // does not send its offer again when the backend that had it is gone
+	stubborn atomic.Bool // does not let go of the game
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -159,18 +160,18 @@ func (p *page) hear(e playtest.Event) {
 	is := func(who *playtest.Person) bool { return who != nil && who.ID == p.who.ID }
 	switch e.Action {
 	case playtest.ActionTakeoverApprove:
-		if is(e.From) && !p.stubborn {
+		if is(e.From) && !p.stubborn.Load() {
 			p.work.Go(p.drop)
 		}
 	case playtest.ActionSeatReleased:
-		if is(e.Previous) && !p.stubborn {
+		if is(e.Previous) && !p.stubborn.Load() {
 			p.work.Go(p.drop)
 		}
 	case playtest.ActionHandoverFailed:
 		switch {
-		case is(e.Holder) && !p.lost && !p.stubborn:
+		case is(e.Holder) && !p.lost && !p.stubborn.Load():
 			p.play("")
-		case is(e.Requester) && !p.stubborn:
+		case is(e.Requester) && !p.stubborn.Load():
 			p.work.Go(p.drop)
 		}
 	}

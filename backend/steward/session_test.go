@@ -19,7 +19,7 @@ func TestAHandOverWaitsUntilTheOldPageHasLetGo(t *testing.T) {
 	r := started(t)
 	p, v := r.page(player), r.page(viewer)
 	r.seat(p)
-	p.stubborn = true
+	p.stubborn.Store(true)
 	request := v.ask()
 	begun := time.Now()
 	r.approve(request)
@@ -83,7 +83,7 @@ func TestWhileAHandOverRunsLeadsAreToldToWait(t *testing.T) {
 	p, v := r.page(player), r.page(viewer)
 	r.page(third)
 	r.seat(p)
-	p.stubborn = true
+	p.stubborn.Store(true)
 	r.approve(v.ask())
 	for _, ask := range []playtest.Event{
 		{Action: playtest.ActionSeatReleased, Reason: "break"},
@@ -138,12 +138,12 @@ func TestAHolderWhoComesBackInAHandOverIsRefusedUntilItFailed(t *testing.T) {
 	r := started(t)
 	p, v := r.page(player), r.page(viewer)
 	r.seat(p)
-	r.restart(func(t *steward.Timing) { t.Connect = short })
 	v.deaf = true
-	r.approve(v.ask())
+	r.approve(v.ask()) // it runs until the viewer leaves
 	if err := r.process().steward.PutOffer(r.state(), player.Person, "", "offer"); !errors.Is(err, steward.ErrNoOffer) {
 		t.Errorf("err = %v", err)
 	}
+	r.say(viewer, playtest.Event{Action: playtest.ActionLeft})
 	r.logged(playtest.ActionHandoverFailed)
 	r.reaches(p)
 }
@@ -171,7 +171,7 @@ func TestWhoLostTheSeatDoesNotGetTheGameByComingBack(t *testing.T) {
 	r := started(t)
 	p := r.page(player)
 	r.seat(p)
-	p.stubborn = true
+	p.stubborn.Store(true)
 	told := make(chan error, 1)
 	if err := r.process().steward.PutOffer(r.state(), player.Person, "", "another tab's offer"); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestAPageThatDoesNotLetGoOfAFreeSeatIsNamed(t *testing.T) {
 	p, v := r.page(player), r.page(viewer)
 	r.seat(p)
 	r.restart(func(t *steward.Timing) { t.Release = short })
-	p.stubborn = true
+	p.stubborn.Store(true)
 	r.say(lead, playtest.Event{Action: playtest.ActionSeatReleased, Reason: "break"})
 	named := func() bool {
 		state := r.state()
@@ -237,7 +237,8 @@ func TestARequesterWhoKeepsTheGameIsNamedAndTheHolderFreed(t *testing.T) {
 	p, v := r.page(player), r.page(viewer)
 	r.seat(p)
 	r.restart(func(t *steward.Timing) { t.Release, t.Grace, t.Connect = short, 2*time.Second, short })
-	v.stubborn, p.lost = true, true
+	v.stubborn.Store(true)
+	p.lost = true
 	request := v.ask()
 	// The steward does not see that the viewer is there.
 	r.set(func(r *rig) {

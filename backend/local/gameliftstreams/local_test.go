@@ -225,8 +225,14 @@ func TestHandOverBetweenTwoPages(t *testing.T) {
 	t.Logf("start to picture: %v", time.Since(began))
 
 	where := p.whereabouts()
-	game := watchKeys(t, where[0], where[1])
-	first.send(`{"n":1,"held":["KeyW"],"buttons":[],"events":[[1,"kd","KeyW"]]}`)
+	const keyW = 25
+	game, isDown := watchKeys(t, where[0], where[1])
+	sent := 0
+	eventually(t, "the key is down on the display", func() bool { // as pages do, it says again what it holds
+		sent++
+		first.send(fmt.Sprintf(`{"n":%d,"held":["KeyW"],"buttons":[],"events":[[1,"kd","KeyW"]]}`, sent))
+		return isDown(keyW)
+	})
 	if got := soon(t, "key down", game); got != "25 down" {
 		t.Errorf("the game saw %q", got)
 	}
@@ -240,13 +246,11 @@ func TestHandOverBetweenTwoPages(t *testing.T) {
 	_ = first.Close()
 	p.reaches(arn, types.StreamSessionStatusPendingClientReconnection, "")
 	t.Logf("close to PENDING_CLIENT_RECONNECTION: %v", time.Since(closing))
-	select {
-	case got := <-game:
-		if got != "25 up" {
-			t.Errorf("the game saw %q", got)
-		}
-	default:
+	if isDown(keyW) {
 		t.Error("the key of the page that left was not released before the session says that it left")
+	}
+	if got := soon(t, "key up", game); got != "25 up" {
+		t.Errorf("the game saw %q", got)
 	}
 
 	connecting := time.Now()

@@ -32,8 +32,9 @@ func withEnvironment(entry string) []int {
 	return found
 }
 
-// watchKeys opens a window as the game would and tells which keys it hears.
-func watchKeys(t *testing.T, display, authority string) chan string {
+// watchKeys opens a window as the game would and tells which keys it hears; isDown asks the display, which knows before
+// the game hears.
+func watchKeys(t *testing.T, display, authority string) (heard <-chan string, isDown func(key byte) bool) {
 	t.Helper()
 	t.Setenv("XAUTHORITY", authority)
 	conn, err := xgb.NewConnDisplay(display)
@@ -68,5 +69,12 @@ func watchKeys(t *testing.T, display, authority string) chan string {
 	}()
 	t.Cleanup(func() { conn.Close(); <-done })
 	soon(t, "the window has the focus", focus)
-	return keys
+	return keys, func(key byte) bool {
+		t.Helper()
+		state, err := xproto.QueryKeymap(conn).Reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Keys[key/8]&(1<<(key%8)) != 0
+	}
 }

@@ -135,7 +135,7 @@ func TestTheCheckHolds(t *testing.T) {
 func TestWithoutATerminalTheDemoPrintsLinesAndEndsInTime(t *testing.T) {
 	d := startDemo(t, "--for", "8s")
 	d.see(`page: +http://127\.0\.0\.1:\d+`, 30*time.Second)
-	d.see(`viewer@ivs\.rocks`, time.Second)
+	d.see(`viewer@ivs\.rocks`, patience)
 	d.in.Close()
 	if code := d.wait(40 * time.Second); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, d.output())
@@ -295,7 +295,7 @@ func TestSomeoneElsesGame(t *testing.T) {
 	b.signIn("player", address, "player@ivs.rocks", passwords["player@ivs.rocks"], 1280, 800)
 	b.enter("player")
 	b.do("player", "click", args{"on": "seat-request"})
-	b.do("player", "wait", args{"on": "seat-release", "timeout": 20_000})
+	b.do("player", "wait", args{"on": "seat-release", "timeout": patience.Milliseconds()})
 	b.signIn("viewer", address, "viewer@ivs.rocks", passwords["viewer@ivs.rocks"], 1280, 800)
 	b.enter("viewer")
 	b.do("player", "click", args{"on": "picture"})

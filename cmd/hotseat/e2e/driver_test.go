@@ -27,6 +27,10 @@ type answer struct {
 	Error string          `json:"error"`
 }
 
+// patience is for what must happen. Pages get only what the game and its broadcast leave of the processors, which may
+// be next to nothing for seconds.
+const patience = 30 * time.Second
+
 // commandTime bounds one command; playwright's own time-out is 30 s.
 const commandTime = 40 * time.Second
 
@@ -163,6 +167,16 @@ func (b *browser) code(page string) *code {
 	if err := json.Unmarshal(b.do(page, "code", nil), &c); err != nil {
 		b.t.Fatal(err)
 	}
+	return c
+}
+
+// sees waits for a picture on the page and reads it.
+func (b *browser) sees(page string) (c *code) {
+	b.t.Helper()
+	until(b.t, "the game in the picture of "+page, patience, func() bool {
+		c = b.code(page)
+		return c != nil
+	})
 	return c
 }
 

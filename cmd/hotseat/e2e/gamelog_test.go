@@ -51,7 +51,7 @@ func (l gameLog) lines(t testing.TB) []gameLine {
 // press waits for the first press of a key since a moment.
 func (l gameLog) press(t testing.TB, code string, since time.Time) {
 	t.Helper()
-	until(t, "a press of "+code+" in the game", 20*time.Second, func() bool {
+	until(t, "a press of "+code+" in the game", patience, func() bool {
 		return slices.ContainsFunc(l.lines(t), func(line gameLine) bool {
 			return line.Event == "key_down" && line.Code == code && line.At >= since.UnixMilli()
 		})

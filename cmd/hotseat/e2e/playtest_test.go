@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,32 +27,33 @@ func (b *browser) signIn(page, address, email, password string, width, height in
 func (b *browser) enter(page string) {
 	b.t.Helper()
 	b.do(page, "click", args{"on": "session-card"})
-	b.do(page, "wait", args{"on": "video", "timeout": 20_000})
+	b.do(page, "wait", args{"on": "video", "timeout": patience.Milliseconds()})
 }
 
-// noStop is less than a broadcast takes to stop and come back, and more than a busy machine makes it stutter.
+// noStop is less than a broadcast takes to stop and come back, and more than a busy machine makes it stutter. On one that
+// is busier, three times what is usual there takes its place.
 const noStop = 500 * time.Millisecond
 
 func TestAPlaytestFromStartToEnd(t *testing.T) {
 	data := t.TempDir()
 	term := openTerminal(t, 120, 40)
-	term.see("e2e>", 10*time.Second)
+	term.see("e2e>", patience)
 	term.line("stty -a > " + data + "/before")
 	shell, err := strconv.Atoi(strings.TrimSpace(term.tmux("display", "-p", "#{pane_pid}")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.see("e2e>", 5*time.Second)
+	term.see("e2e>", patience)
 	everything := watchFamily(t, shell)
 	term.line(hotseat(t) + " demo --data " + data + "/demo")
 
 	// The console shows where to go and how to sign in.
 	var address string
-	until(t, "the page's address on the console", 60*time.Second, func() bool {
+	until(t, "the page's address on the console", 2*patience, func() bool {
 		address = pageAddress.FindString(strings.ReplaceAll(term.screen(), "\n", " "))
 		return address != ""
 	})
-	term.see("viewer@ivs.rocks", time.Second)
+	term.see("viewer@ivs.rocks", patience)
 	term.picture("console-welcome")
 	term.keys("Escape")
 	passwords := signIns(t, data+"/demo")
@@ -59,7 +61,7 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 
 	// A wrong password is said where it was typed, and nothing else is lost.
 	b.signIn("player", address, "player@ivs.rocks", "Wrong-pass-1", 1280, 800)
-	until(t, "the page's word about the password", 20*time.Second, func() bool {
+	until(t, "the page's word about the password", patience, func() bool {
 		return strings.Contains(string(b.do("player", "text", args{"on": "signin-problem"})), "assword")
 	})
 
@@ -67,75 +69,79 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 	b.signIn("player", address, "player@ivs.rocks", passwords["player@ivs.rocks"], 1280, 800)
 	b.enter("player")
 	b.do("player", "click", args{"on": "seat-request"})
-	until(t, "the player in the seat", 20*time.Second, func() bool {
+	until(t, "the player in the seat", patience, func() bool {
 		c := b.code("player")
 		return c != nil && c.Epoch == 1
 	})
 
+	// A third watcher, who will see the whole hand-over: a WHEP client that decodes every frame.
+	watcher := watch(t, address, passwords["lead@ivs.rocks"])
+
 	// The viewer's page shows the game moving: the time code advances.
 	b.signIn("viewer", address, "viewer@ivs.rocks", passwords["viewer@ivs.rocks"], 390, 844)
 	b.enter("viewer")
-	until(t, "the game in the viewer's picture", 20*time.Second, func() bool { return b.code("viewer") != nil })
-	first := b.code("viewer")
-	until(t, "the viewer's picture moving", 5*time.Second, func() bool {
+	first := b.sees("viewer")
+	until(t, "the viewer's picture moving", patience, func() bool {
 		c := b.code("viewer")
-		return c != nil && first != nil && (c.Drawn-first.Drawn)&0xfffffff > 1000
+		return c != nil && (c.Drawn-first.Drawn)&0xfffffff > 1000
 	})
-
-	// A third watcher, who will see the whole hand-over: a WHEP client that decodes every frame.
-	watcher := watch(t, address, passwords["lead@ivs.rocks"])
 
 	// The player's key press changes the game, seen in the viewer's picture.
 	b.do("player", "click", args{"on": "picture"})
 	pressReaches(t, b, "player", "viewer")
 
 	// A chat line from the viewer's page reaches console, player's page and game.
-	before := b.code("viewer").Reactions
+	before := b.sees("viewer").Reactions
 	b.do("viewer", "fill", args{"on": "chat-input", "text": "hello from the sofa"})
 	b.do("viewer", "press", args{"on": "chat-input", "key": "Enter"})
-	term.see("hello from the sofa", 5*time.Second)
-	until(t, "the line on the player's page", 5*time.Second, func() bool {
+	term.see("hello from the sofa", patience)
+	until(t, "the line on the player's page", patience, func() bool {
 		return strings.Contains(string(b.do("player", "text", args{"on": "chat-log"})), "hello from the sofa")
 	})
-	until(t, "the game counting the line", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
+	until(t, "the game counting the line", patience, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
 
 	// A reaction makes the game react.
-	before = b.code("viewer").Reactions
+	before = b.sees("viewer").Reactions
 	b.do("viewer", "click", args{"on": "react-fire"})
-	until(t, "the game reacting", 5*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
+	until(t, "the game reacting", patience, func() bool { c := b.code("viewer"); return c != nil && c.Reactions != before })
 
 	// The viewer requests the seat; the console approves.
 	b.do("viewer", "click", args{"on": "seat-request"})
-	until(t, "the request on the console", 5*time.Second, func() bool {
+	until(t, "the request on the console", patience, func() bool {
 		return regexp.MustCompile(`(?i)approve`).MatchString(term.screen()) && strings.Contains(term.screen(), "viewer")
 	})
-	b.do("player", "wait", args{"on": "seat-approve", "timeout": 5000})
+	b.do("player", "wait", args{"on": "seat-approve", "timeout": patience.Milliseconds()})
 	b.shots("request")
 	term.picture("console-request")
-	usual := watcher.ResetGap() // while browsers came and people talked
+	usual := watcher.ResetGap() // while a browser came and people talked
+	broadcasters := everything.alive("hotseat-sidecar")
 	term.keys("a")
 	watcher.until("the viewer in the seat", func(s timecode.State) bool { return s.Epoch == 2 })
-	until(t, "the game in the new player's picture", 20*time.Second, func() bool { c := b.code("viewer"); return c != nil && c.Epoch == 2 })
+	until(t, "the game in the new player's picture", patience, func() bool { c := b.code("viewer"); return c != nil && c.Epoch == 2 })
 
 	// The viewer's keys move the game now, the former player's no longer do.
 	b.do("viewer", "click", args{"on": "picture"})
 	pressReaches(t, b, "viewer", "viewer")
-	keys := b.code("viewer").Keys
+	keys := b.sees("viewer").Keys
 	b.do("player", "click", args{"on": "picture"})
 	for range 3 {
 		b.do("player", "key", args{"key": "Space"})
 	}
 	pressReaches(t, b, "viewer", "viewer") // the proof that time has passed
-	if now := b.code("viewer").Keys; (now-keys)&255 != 1 {
+	if now := b.sees("viewer").Keys; (now-keys)&255 != 1 {
 		t.Errorf("the game counted %d key presses, want the new player's one and none of the former player's", (now-keys)&255)
 	}
 
 	// The third watcher saw it without a stop. A new connection for two browsers takes this machine's processors for a
-	// tenth of a second or two; a broadcast that stopped and came back would need more than this.
-	gap := watcher.ResetGap()
+	// tenth of a second or two, and longer where they have others to serve: that shows in what is usual.
+	gap, most := watcher.ResetGap(), max(noStop, 3*usual)
 	t.Logf("longest step of the time code across the hand-over: %s, and before it: %s", gap, usual)
-	if gap == 0 || gap > noStop {
-		t.Errorf("the broadcast's time code jumped by %s, want at most %s", gap, noStop)
+	if gap == 0 || gap > most {
+		t.Errorf("the broadcast's time code jumped by %s, want at most %s", gap, most)
+	}
+	now := everything.alive("hotseat-sidecar")
+	if over := func(p process) bool { return !slices.Contains(now, p) }; len(broadcasters) == 0 || slices.ContainsFunc(broadcasters, over) {
+		t.Errorf("the broadcast comes from %v, came from %v", now, broadcasters)
 	}
 	b.shots("seated")
 	term.picture("console-session")
@@ -147,10 +153,10 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 
 	// The session is ended from the console.
 	term.keys("Escape")
-	term.see("playtests", 5*time.Second)
+	term.see("playtests", patience)
 	term.keys("x")
 	term.keys("y")
-	until(t, "the end on the viewer's page", 20*time.Second, func() bool {
+	until(t, "the end on the viewer's page", patience, func() bool {
 		return regexp.MustCompile(`(?i)ended|over`).Match(b.do("viewer", "body", nil))
 	})
 	b.shots("ended")
@@ -163,10 +169,10 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 		}
 	}
 	term.keys("q")
-	until(t, "the shell's prompt", 20*time.Second, func() bool { return strings.HasSuffix(strings.TrimSpace(term.screen()), "e2e>") })
+	until(t, "the shell's prompt", patience, func() bool { return strings.HasSuffix(strings.TrimSpace(term.screen()), "e2e>") })
 	everything.gone()
 	term.line("stty -a > " + data + "/after")
-	until(t, "the terminal's settings", 5*time.Second, func() bool {
+	until(t, "the terminal's settings", patience, func() bool {
 		after, err := os.ReadFile(data + "/after")
 		return err == nil && strings.Contains(string(after), "speed")
 	})
@@ -181,12 +187,9 @@ func TestAPlaytestFromStartToEnd(t *testing.T) {
 // picture.
 func pressReaches(t *testing.T, b *browser, from, to string) {
 	t.Helper()
-	before := b.code(to)
-	if before == nil {
-		t.Fatalf("no picture on page %s", to)
-	}
+	before := b.sees(to)
 	b.do(from, "key", args{"key": "Space"})
-	until(t, "the key press of "+from+" in the picture of "+to, 5*time.Second, func() bool {
+	until(t, "the key press of "+from+" in the picture of "+to, patience, func() bool {
 		c := b.code(to)
 		return c != nil && (c.Keys-before.Keys)&255 == 1
 	})

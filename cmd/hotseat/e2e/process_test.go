@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,21 +43,22 @@ func table() map[process]int {
 
 // family watches a process and notes everything it ever starts.
 type family struct {
-	t    testing.TB
-	stop chan struct{}
-	done chan struct{}
-	mu   sync.Mutex // protects seen
-	seen map[process]bool
+	t        testing.TB
+	ancestor int
+	stop     chan struct{}
+	done     chan struct{}
+	mu       sync.Mutex // protects seen
+	seen     map[process]bool
 }
 
 // watchFamily notes the descendants of a process from now on, without counting the process itself.
 func watchFamily(t testing.TB, ancestor int) *family {
 	t.Helper()
-	f := &family{t: t, stop: make(chan struct{}), done: make(chan struct{}), seen: map[process]bool{}}
+	f := &family{t: t, ancestor: ancestor, stop: make(chan struct{}), done: make(chan struct{}), seen: map[process]bool{}}
 	go func() {
 		defer close(f.done)
 		for {
-			f.look(ancestor)
+			f.look()
 			select {
 			case <-f.stop:
 				return
@@ -67,11 +69,12 @@ func watchFamily(t testing.TB, ancestor int) *family {
 	return f
 }
 
-func (f *family) look(ancestor int) {
+// look notes who is there, and returns the processes of the family that are alive.
+func (f *family) look() (alive []process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := table()
-	related := map[int]bool{ancestor: true}
+	related := map[int]bool{f.ancestor: true}
 	for p := range f.seen {
 		if _, alive := all[p]; alive {
 			related[p.pid] = true
@@ -85,6 +88,23 @@ func (f *family) look(ancestor int) {
 			}
 		}
 	}
+	for p := range f.seen {
+		if _, is := all[p]; is {
+			alive = append(alive, p)
+		}
+	}
+	slices.SortFunc(alive, func(a, b process) int { return a.pid - b.pid })
+	return alive
+}
+
+// alive are the processes of a command, the kernel's 15 characters of it.
+func (f *family) alive(command string) (list []process) {
+	for _, p := range f.look() {
+		if p.command == command {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // commands are the names of everything seen.
@@ -98,19 +118,26 @@ func (f *family) commands() map[string]bool {
 	return names
 }
 
-// gone fails the test if anything that was ever seen is still alive.
+// dying is how long the kernel may take to clear away processes that were killed.
+const dying = 5 * time.Second
+
+// gone fails the test if anything that was ever seen stays alive.
 func (f *family) gone() {
 	f.t.Helper()
 	close(f.stop)
 	<-f.done
-	all := table()
-	var left []string
-	for p := range f.seen {
-		if _, alive := all[p]; alive {
-			left = append(left, fmt.Sprintf("%s (%d)", p.command, p.pid))
+	began := time.Now()
+	left := f.look()
+	for first := left; len(left) > 0; left = f.look() {
+		if time.Since(began) > dying {
+			f.t.Errorf("left running: %v, of %v at first", left, first)
+			return
 		}
+		time.Sleep(10 * time.Millisecond) // between two looks: no event tells the end of a process that is nobody's child here
 	}
-	if len(left) > 0 {
-		f.t.Errorf("left running: %s", strings.Join(left, ", "))
+	if took := time.Since(began); took > 100*time.Millisecond {
+		f.t.Logf("the last process was gone after %s", took)
 	}
 }
+
+func (p process) String() string { return fmt.Sprintf("%s (%d)", p.command, p.pid) }

@@ -50,7 +50,7 @@ func startServed(t testing.TB, flags ...string) *served {
 // worker is the backend's process.
 func (s *served) worker() (pid int) {
 	s.t.Helper()
-	until(s.t, "a backend", 20*time.Second, func() bool {
+	until(s.t, "a backend", patience, func() bool {
 		for p, parent := range table() {
 			if parent == s.cmd.Process.Pid && p.command == "hotseat" {
 				pid = p.pid
@@ -71,15 +71,7 @@ func (s *served) kill() {
 }
 
 // instances are the processes that run games.
-func instances() (list []process) {
-	for p := range table() {
-		if strings.HasPrefix(p.command, "hotseat-instanc") {
-			list = append(list, p)
-		}
-	}
-	slices.SortFunc(list, func(a, b process) int { return a.pid - b.pid })
-	return list
-}
+func (s *served) instances() []process { return s.family.alive("hotseat-instanc") }
 
 func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 	s := startServed(t)
@@ -91,7 +83,7 @@ func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 	b.signIn("viewer", s.address, "viewer@ivs.rocks", s.passwords["viewer@ivs.rocks"], 1280, 800)
 	b.enter("viewer")
 	until(t, "the game in the viewer's picture", 30*time.Second, func() bool { return b.code("viewer") != nil })
-	games := instances()
+	games := s.instances()
 
 	for _, word := range []string{"one", "two", "three"} {
 		killed := time.Now()
@@ -102,7 +94,7 @@ func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 		t.Logf("a key reached the game and the viewer %s after the kill", time.Since(killed).Round(time.Millisecond))
 		// Everybody is whole again: a line goes from page to page.
 		said := word + " says the viewer"
-		until(t, "a line said after the kill", 20*time.Second, func() bool {
+		until(t, "a line said after the kill", patience, func() bool {
 			if strings.Contains(string(b.do("player", "text", args{"on": "chat-log"})), said) {
 				return true
 			}
@@ -135,7 +127,7 @@ func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 		if outcome.Action == playtest.ActionSeatTaken {
 			holder, next = next, holder
 		}
-		until(t, "the holder's picture from the game", 20*time.Second, func() bool {
+		until(t, "the holder's picture from the game", patience, func() bool {
 			source, err := b.try(holder, "attribute", args{"on": "picture", "name": "data-source"})
 			return err == nil && string(source) == `"game"` && b.code(holder) != nil
 		})
@@ -143,7 +135,7 @@ func TestAKilledBackendEndsNoSessionAndStopsNoStream(t *testing.T) {
 		pressReaches(t, b, holder, holder)
 	}
 
-	if now := instances(); !slices.Equal(now, games) {
+	if now := s.instances(); len(games) == 0 || !slices.Equal(now, games) {
 		t.Errorf("the games' processes are %v, were %v", now, games)
 	}
 	for i, e := range s.lead.log() {
@@ -163,8 +155,8 @@ func TestABackendIsReplacedInPlace(t *testing.T) {
 	if err := syscall.Kill(before, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "another backend", 20*time.Second, func() bool { return s.worker() != before })
-	until(t, "the session, still running", 20*time.Second, func() bool {
+	until(t, "another backend", patience, func() bool { return s.worker() != before })
+	until(t, "the session, still running", patience, func() bool {
 		var list struct{ Sessions []api.Session }
 		err := s.lead.Call(t.Context(), http.MethodGet, "/api/sessions", nil, &list)
 		return err == nil && len(list.Sessions) == 1 && list.Sessions[0].EndedAt == nil
@@ -173,7 +165,7 @@ func TestABackendIsReplacedInPlace(t *testing.T) {
 	if code := s.wait(40 * time.Second); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.output())
 	}
-	s.see("SESSION_ENDED|ending every session", time.Second)
+	s.see("SESSION_ENDED|ending every session", patience)
 }
 
 func TestABackendThatStandsStillIsReplaced(t *testing.T) {
@@ -183,7 +175,7 @@ func TestABackendThatStandsStillIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "another backend", 40*time.Second, func() bool { return s.worker() != before })
-	until(t, "an answer", 20*time.Second, func() bool { _, err := s.lead.readLog(); return err == nil })
+	until(t, "an answer", patience, func() bool { _, err := s.lead.readLog(); return err == nil })
 	s.signal(syscall.SIGTERM)
 	if code := s.wait(60 * time.Second); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.output())

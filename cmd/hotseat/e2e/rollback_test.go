@@ -21,11 +21,11 @@ func TestAHandOverThatFailsLeavesThePlayerPlaying(t *testing.T) {
 	b.signIn("player", address, "player@ivs.rocks", passwords["player@ivs.rocks"], 1280, 800)
 	b.enter("player")
 	b.do("player", "click", args{"on": "seat-request"})
-	until(t, "the player in the seat", 20*time.Second, func() bool { c := b.code("player"); return c != nil && c.Epoch == 1 })
+	until(t, "the player in the seat", patience, func() bool { c := b.code("player"); return c != nil && c.Epoch == 1 })
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	session := strings.Fields(d.see(`s-[a-z0-9]{10} playtest of`, time.Second))[0]
+	session := strings.Fields(d.see(`s-[a-z0-9]{10} playtest of`, patience))[0]
 	viewer, err := check.SignIn(ctx, address, "viewer@ivs.rocks", passwords["viewer@ivs.rocks"])
 	if err != nil {
 		t.Fatal(err)
@@ -38,12 +38,12 @@ func TestAHandOverThatFailsLeavesThePlayerPlaying(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.do("player", "click", args{"on": "seat-approve"})
-	d.see(`did not answer within 5 s`, 20*time.Second)
-	until(t, "the player's page back in the game", 20*time.Second, func() bool {
+	d.see(`did not answer within 5 s`, patience)
+	until(t, "the player's page back in the game", patience, func() bool {
 		source, err := b.try("player", "attribute", args{"on": "picture", "name": "data-source"})
 		return err == nil && string(source) == `"game"` && b.code("player") != nil
 	})
-	if c := b.code("player"); c == nil || c.Epoch != 1 {
+	if c := b.sees("player"); c.Epoch != 1 {
 		t.Errorf("code = %+v, want epoch 1: nobody else has had the seat", c)
 	}
 	b.do("player", "click", args{"on": "picture"})

@@ -44,7 +44,7 @@ func openTwoPages(t testing.TB) *twoPages {
 func (p *twoPages) plays(page string) {
 	p.t.Helper()
 	p.b.do(page, "wait", args{"on": "seat-release", "timeout": 20_000})
-	until(p.t, "the game on the page of the "+page, 20*time.Second, func() bool {
+	until(p.t, "the game on the page of the "+page, patience, func() bool {
 		source, err := p.b.try(page, "attribute", args{"on": "picture", "name": "data-source"})
 		return err == nil && string(source) == `"game"`
 	})

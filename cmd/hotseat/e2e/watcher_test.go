@@ -44,7 +44,7 @@ func watch(t *testing.T, address, password string) *watcher {
 
 func (w *watcher) until(what string, is func(timecode.State) bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	if _, err := w.See(ctx, func(p report.Picture, _ int) bool { return p.State != nil && is(*p.State) }); err != nil {
 		w.t.Fatalf("%s: %v", what, err)

@@ -73,7 +73,7 @@ func (p *wirePerson) readLog() ([]playtest.Event, error) {
 func (p *wirePerson) logged(what string, is func(playtest.Event) bool) playtest.Event {
 	p.t.Helper()
 	var found playtest.Event
-	until(p.t, what+" in the log", 20*time.Second, func() bool {
+	until(p.t, what+" in the log", patience, func() bool {
 		events, _ := p.readLog() // a backend that is being started again answers at the next look
 		for _, e := range events {
 			if is(e) {
