@@ -152,7 +152,8 @@ func (c *Client) move(ctx context.Context, old, next *link, keeper *keeper) (aga
 		old.cancel(err)
 		return false, err
 	}
-	again = !old.drain(ctx)
+	again = c.regained(old, next)
+	again = !old.drain(ctx) || again
 	if errors.Is(context.Cause(old.ctx), ErrSlowHandler) {
 		return false, ErrSlowHandler // a new connection would not help the handlers
 	}
@@ -161,6 +162,19 @@ func (c *Client) move(ctx context.Context, old, next *link, keeper *keeper) (aga
 		return false, err
 	}
 	return again, nil
+}
+
+// regained tells whether next hears a subscription that old asked for and was refused for the time being: what came
+// meanwhile has been heard on neither.
+func (c *Client) regained(old, next *link) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sub := range c.subs {
+		if old.refused(sub) && next.hears(sub) {
+			return true
+		}
+	}
+	return false
 }
 
 // mustOutlive is the expiry that the next connection's token must exceed; zero: any will do.

@@ -183,6 +183,32 @@ func TestARefusalThatMayPassDelaysTheRenewalOnly(t *testing.T) {
 	})
 }
 
+// What came while the subscription was refused was heard on no connection, and the reconnect hook ran before it was heard again.
+func TestASubscriptionThatARenewalBringsBackIsAGapThatIsTold(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var asked atomic.Int32
+		w.decide = func(appsync.Subscribe) error {
+			if asked.Add(1) == 2 { // after the cut
+				return errors.New("the rules cannot be read now")
+			}
+			return nil
+		}
+		l := w.listen(signIn(life, 100*time.Second))
+		w.ready(l)
+		w.say()
+		w.cut()
+		for range 400 {
+			w.say()
+			time.Sleep(time.Second)
+		}
+		l.expectFollowed()
+		if asked.Load() < 3 {
+			t.Errorf("asked %d times", asked.Load())
+		}
+		l.Close()
+	})
+}
+
 func TestATokenThatIsRefusedAgainAndAgainEndsTheClient(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var banned atomic.Bool

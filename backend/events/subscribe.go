@@ -79,6 +79,14 @@ func (l *link) hears(sub *Subscription) bool {
 	return l.subs[l.asked[sub]] == sub
 }
 
+// refused tells whether a subscription was asked for on l and is not heard on it.
+func (l *link) refused(sub *Subscription) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id, asked := l.asked[sub]
+	return asked && l.subs[id] != sub
+}
+
 // subscribeMissing sends all requests before it waits for the first answer. A refusal that is
 // a decision ends the subscription, on every connection. A refusal that may pass is tried
 // again on the next connection; but where the connection before, which is about to be
